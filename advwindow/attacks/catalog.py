@@ -1,0 +1,111 @@
+"""Attacks by name: ours, and ``torchattacks:NAME`` and ``foolbox:NAME``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from advwindow.attacks.carlini import CW
+from advwindow.attacks.foreign import Foolbox, TorchAttacks, class_names
+from advwindow.attacks.gradient import FGSM, PGD
+from advwindow.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from advwindow.attacks.door import Attack
+
+
+@dataclass(frozen=True)
+class AttackInfo:
+    """Facts about an attack of ours.
+
+    Attributes:
+        make: its class; the fields are its parameters.
+        norms: norms it can be bounded in, the default first.
+        needs_eps: whether it works at a fixed epsilon; otherwise it seeks the smallest perturbation.
+        source: where it is published.
+        summary: one line.
+    """
+
+    make: type[FGSM | PGD | CW]
+    norms: tuple[str, ...]
+    needs_eps: bool
+    source: str
+    summary: str
+
+
+NATIVE = {
+    "fgsm": AttackInfo(FGSM, ("linf", "l2"), True, "Goodfellow 2015, arXiv 1412.6572", "one step of full length"),
+    "pgd": AttackInfo(PGD, ("linf", "l2"), True, "Madry 2018, arXiv 1706.06083", "steepest steps inside the ball"),
+    "cw": AttackInfo(CW, ("l2",), False, "Carlini 2017, arXiv 1608.04644", "smallest L2 perturbation, binary search"),
+}
+BACK_ENDS: dict[str, type[TorchAttacks | Foolbox]] = {"torchattacks": TorchAttacks, "foolbox": Foolbox}
+
+
+def attack_names() -> list[str]:
+    """Names of our own attacks."""
+    return sorted(NATIVE)
+
+
+def foreign_names(library: str) -> list[str]:
+    """Full names of a back end's attacks, e.g. ``"torchattacks:PGD"``; raises `MissingExtraError`."""
+    return [f"{library}:{name}" for name in class_names(library)]
+
+
+def make_attack(name: str, parameters: Mapping[str, Any]) -> Attack:
+    """The attack of that name with these parameters.
+
+    Raises:
+        UserError: unknown attack or parameter, or a value it cannot take.
+        MissingExtraError: a back end that is not installed.
+    """
+    library, colon, rest = name.partition(":")
+    if colon and library in BACK_ENDS:
+        return BACK_ENDS[library](rest, dict(parameters))
+    info = _native(name)
+    known = [field.name for field in fields(info.make)]
+    for parameter in parameters:
+        if parameter not in known:
+            raise UserError(f"{name} has no such parameter", got=parameter, fix=did_you_mean(parameter, known))
+    try:
+        return info.make(**parameters)
+    except TypeError as error:
+        raise UserError(f"a parameter of {name} has the wrong type", got=str(error)) from error
+
+
+def default_norm(name: str, parameters: Mapping[str, Any]) -> str:
+    """The norm that is meant where none is given."""
+    if name in NATIVE:
+        return NATIVE[name].norms[0]
+    attack = make_attack(name, parameters)
+    assert isinstance(attack, TorchAttacks | Foolbox)
+    return attack.natural_norm().value
+
+
+def check_norm(name: str, norm: str) -> None:
+    """Raise `UserError` if an attack of ours cannot be bounded in that norm."""
+    if name in NATIVE and norm not in NATIVE[name].norms:
+        raise UserError(f"{name} has no such norm", got=norm, expected=" or ".join(NATIVE[name].norms))
+
+
+def gradients_per_sample(name: str, parameters: Mapping[str, Any]) -> int | None:
+    """Most gradients that one sample can cost at one budget; None where a back end does not tell."""
+    attack = make_attack(name, parameters)
+    match attack:
+        case FGSM():
+            return 1
+        case PGD():
+            return attack.steps * attack.restarts
+        case CW():
+            return attack.steps * attack.search_steps
+        case _:
+            steps = parameters.get("steps")
+            return steps if isinstance(steps, int) else None
+
+
+def _native(name: str) -> AttackInfo:
+    if name not in NATIVE:
+        known = [*NATIVE, *(f"{library}:NAME" for library in BACK_ENDS)]
+        raise UserError("unknown attack", got=name, fix=did_you_mean(name, known))
+    return NATIVE[name]

@@ -1,0 +1,77 @@
+"""What counts as adversarial, and what is descended to get there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from advwindow.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LOSSES = ("ce", "margin")
+#: Share of the logits' range by which a search must win, so that rounding does not take the success back.
+SAFETY = 1e-5
+
+
+def margin(logits: Tensor, classes: Tensor) -> Tensor:
+    """Logit of the class minus the best other logit, ``(N,)``; negative means that another class wins.
+
+    The class itself is masked with minus infinity, so a common shift of all logits changes nothing.
+
+    Args:
+        logits: ``(N, K)``, ``K >= 2``.
+        classes: ``(N,)`` int64.
+    """
+    own = logits.gather(1, classes[:, None])
+    others = logits.scatter(1, classes[:, None], -torch.inf)
+    return own.squeeze(1) - others.amax(1)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Leave a class (untargeted) or reach it (targeted), for each of ``N`` samples.
+
+    Attributes:
+        classes: ``(N,)`` int64: the true labels, or the targets.
+        targeted: which of the two.
+    """
+
+    classes: Tensor
+    targeted: bool = False
+
+    def take(self, index: Tensor) -> Goal:
+        """The goal of the samples at this index."""
+        return Goal(self.classes[index], self.targeted)
+
+    def margin(self, logits: Tensor) -> Tensor:
+        """``(N,)`` in logits: how far from success; negative where the goal is reached."""
+        value = margin(logits, self.classes)
+        return -value if self.targeted else value
+
+    def shortfall(self, logits: Tensor, kappa: float = 0.0) -> Tensor:
+        """``(N,)`` in logits: margin missing to confidence `kappa` and a little more than rounding can take back."""
+        spread = (logits.amax(1) - logits.amin(1)).detach()
+        return self.margin(logits) + kappa + SAFETY * spread
+
+    def safely_reached(self, logits: Tensor, kappa: float = 0.0) -> Tensor:
+        """``(N,)`` bool: no shortfall."""
+        return self.shortfall(logits, kappa) < 0
+
+    def loss(self, logits: Tensor, kind: str) -> Tensor:
+        """``(N,)`` loss that the attack descends, one value per sample, never reduced over the batch.
+
+        Args:
+            logits: ``(N, K)``.
+            kind: ``"ce"`` (cross-entropy) or ``"margin"`` (difference of logits, no saturation).
+        """
+        if kind == "margin":
+            return self.margin(logits)
+        if kind != "ce":
+            raise UserError("unknown loss", got=kind, fix=did_you_mean(kind, LOSSES))
+        entropy = functional.cross_entropy(logits, self.classes, reduction="none")
+        return entropy if self.targeted else -entropy

@@ -1,0 +1,73 @@
+"""What an attack returns: one record per sample, every field stored, none inferred later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from advwindow.attacks.budget import Budget
+
+
+class Status(StrEnum):
+    """How the attack on a sample ended."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped_misclassified"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The judged result of one attack at one budget on ``N`` samples.
+
+    Everything but `first_success_step`, `forwards` and `backwards` was measured by the judge on the returned images,
+    not reported by the attack.
+
+    Attributes:
+        attack: name of the attack.
+        budget: norm and epsilon.
+        images: ``(N, C, H, W)`` float32 in [0, 1]: the strongest example found; the input itself where skipped.
+        success: ``(N,)`` bool: the returned image is adversarial on the original network in float32 and within the
+            budget.
+        status: ``N`` times how it ended.
+        distance: ``(N,)`` float64: perturbation size in the budget's norm; 0 where skipped, inf where a minimal-norm
+            attack failed.
+        margin: ``(N,)`` float32, in logits: how far from success; positive means that the attack failed there.
+        prediction: ``(N,)`` int64: class of the returned image.
+        clean_prediction: ``(N,)`` int64: class of the input.
+        target: ``(N,)`` int64 of a targeted attack, else None.
+        first_success_step: ``(N,)`` int64: first adversarial iterate (0 is the start), -1 if none.
+        forwards: ``(N,)`` int64: forward passes spent on the sample by the attack.
+        backwards: ``(N,)`` int64: backward passes spent on the sample by the attack.
+        norms: ``"linf"``, ``"l2"``, ``"l1"``, ``"l0"`` to ``(N,)`` float64 sizes of the perturbation; l0 counts pixels.
+        success_8bit: ``(N,)`` bool: still adversarial after rounding to 8 bits (and still judged within the budget
+            widened by the rounding itself, half of 1/255).
+        zero_gradients: ``(N,)`` int64: steps whose gradient vanished.
+        nonfinite_gradients: ``(N,)`` int64: steps whose gradient had NaN or infinite entries, replaced by 0.
+    """
+
+    attack: str
+    budget: Budget
+    images: Tensor
+    success: Tensor
+    status: tuple[Status, ...]
+    distance: Tensor
+    margin: Tensor
+    prediction: Tensor
+    clean_prediction: Tensor
+    target: Tensor | None
+    first_success_step: Tensor
+    forwards: Tensor
+    backwards: Tensor
+    norms: dict[str, Tensor]
+    success_8bit: Tensor
+    zero_gradients: Tensor
+    nonfinite_gradients: Tensor
+
+    def robust_accuracy(self) -> float:
+        """Share of samples that are classified correctly and withstood the attack, in [0, 1]."""
+        return sum(status is Status.FAILED for status in self.status) / len(self.status)

@@ -1,0 +1,95 @@
+"""``advwindow attack``: run a sweep, go on with an interrupted one, or show the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from advwindow.sweep import Library, PlannedCell, Run, Sweep, Transport
+
+QUICK = Path(__file__).parent.parent / "sweep" / "quick.toml"
+STUDY, ATTACK, RUN = "What to study", "How to attack", "How to run (changes no result)"
+
+
+def attack(
+    sweep_file: Annotated[
+        Path | None, typer.Argument(metavar="[SWEEP.toml]", help="A sweep file; the embedded default without one.")
+    ] = None,
+    *,
+    model: Annotated[list[str] | None, typer.Option(help="Reference of a model.", rich_help_panel=STUDY)] = None,
+    images: Annotated[list[str] | None, typer.Option(help="Reference of images.", rich_help_panel=STUDY)] = None,
+    words: Annotated[list[str] | None, typer.Option(help="Reference of a word space.", rich_help_panel=STUDY)] = None,
+    attack_names: Annotated[
+        list[str] | None, typer.Option("--attack", help="Attack instead of those in the file.", rich_help_panel=ATTACK)
+    ] = None,
+    eps: Annotated[
+        str | None, typer.Option(help="Epsilons, comma separated: 4/255,8/255.", rich_help_panel=ATTACK)
+    ] = None,
+    norm: Annotated[str | None, typer.Option(help="linf or l2.", rich_help_panel=ATTACK)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random streams.", rich_help_panel=ATTACK)] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("-S", "--set", help="key=value, as in the file.", rich_help_panel=ATTACK)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/NAME-PLAN by default.")] = None,
+    pdf: Annotated[Path | None, typer.Option("--report", help="PDF to write; reports/RUN.pdf by default.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan and what it costs; compute nothing.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.", rich_help_panel=RUN)] = "auto",
+    executor: Annotated[Literal["local"], typer.Option(help="Where cells run.", rich_help_panel=RUN)] = "local",
+    workers: Annotated[int, typer.Option(min=1, help="Cells side by side.", rich_help_panel=RUN)] = 1,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images side by side.", rich_help_panel=RUN)] = None,
+    keep_images: Annotated[bool, typer.Option(help="Keep all attacked images.", rich_help_panel=RUN)] = False,
+) -> None:
+    """Attack networks, look at every layer through the window of words, and report where meaning collapses.
+
+    Goes on by itself where an earlier call was interrupted. Prints the PDF's path.
+    """
+    from advwindow.cli.progress import console
+    from advwindow.reports import print_plan, print_run, write_pdf
+    from advwindow.sweep import (
+        Library,
+        Transport,
+        change_attacks,
+        make_plan,
+        make_sweep,
+        parse_device,
+        probe_speed,
+        read_toml,
+    )
+
+    del executor  # there is one so far
+    content = read_toml(sweep_file or QUICK, overrides=overrides or [])
+    lists = {"models": model, "images": images, "words": words, "seeds": None if seed is None else [seed]}
+    content |= {key: values for key, values in lists.items() if values}
+    change_attacks(content, names=attack_names or [], eps=eps.split(",") if eps else [], norm=norm or "")
+    sweep = make_sweep(content, source=str(sweep_file or "the sweep"))
+    transport = Transport(device, batch_size, workers, keep_images)
+    with console.status("Loading models, images and words; looking at the clean images"):
+        library = Library(parse_device(device))
+        cells = make_plan(sweep, library)
+    if dry_run:
+        print_plan(cells, probe_speed(library.of(cells[0].spec)), console)
+        return
+    run = _run(sweep, cells, library, out, transport)
+    print_run(run.directory, console)
+    target = pdf or Path("reports") / f"{run.path.name}.pdf"
+    with console.status("Typesetting the report"):
+        write_pdf(run.directory, target)
+    console.print(f"Run    {run.path}", highlight=False)
+    typer.echo(target)
+
+
+def _run(sweep: Sweep, cells: list[PlannedCell], library: Library, out: Path | None, transport: Transport) -> Run:
+    from advwindow.cli.progress import Progress
+    from advwindow.sweep import run_plan
+
+    with Progress(cells) as progress:
+        try:
+            return run_plan(sweep, cells, library, out=out, transport=transport, watcher=progress)
+        except KeyboardInterrupt:
+            progress.interrupted()
+            raise typer.Exit(130) from None

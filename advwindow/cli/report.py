@@ -1,0 +1,22 @@
+"""``advwindow report``: a finished run as PDF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="reports/RUN.pdf by default.")] = None,
+) -> None:
+    """Typeset the report of a run; needs neither model nor images. Prints the PDF's path."""
+    from advwindow.reports import write_pdf
+    from advwindow.runs import RunDirectory
+
+    directory = RunDirectory(run)
+    target = output or Path("reports") / f"{directory.path.resolve().name}.pdf"
+    write_pdf(directory, target)
+    typer.echo(target)

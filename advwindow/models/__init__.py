@@ -1,0 +1,19 @@
+"""Image classifiers: one shape for every network, layers by name, fast copies for gradients, loaders."""
+
+from advwindow.models.classifier import Classifier, evaluating
+from advwindow.models.layers import LayerInfo, default_layers, first_tensor, select_layers, trace_layers
+from advwindow.models.loaders import load_model, model_refs
+from advwindow.models.prepare import prepare
+
+__all__ = [
+    "Classifier",
+    "LayerInfo",
+    "default_layers",
+    "evaluating",
+    "first_tensor",
+    "load_model",
+    "model_refs",
+    "prepare",
+    "select_layers",
+    "trace_layers",
+]

@@ -1,0 +1,145 @@
+"""A copy of a classifier that gives input gradients faster and computes the same function.
+
+Parameters are frozen, batch normalisation with fixed statistics is folded into the convolution before it, and the
+weights lie in the channels-last memory format. Which of these a network bears is found by trying them on a few images
+in a fixed order, never by timing, so the choice is the same on every run.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from advwindow.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from advwindow.models.classifier import Classifier
+
+PROBE_SIZE = 4
+"""Images of the example that a candidate copy is tried on."""
+TOLERANCE = 1e-4
+"""Largest accepted difference of a logit, as a share of the largest absolute logit."""
+
+
+def prepare(model: Classifier, example: Tensor) -> Classifier:
+    """A frozen copy in evaluation mode, the fastest form that still gives the same logits.
+
+    A batch normalisation is folded where the tensor it receives is the very output of a convolution and both run once.
+    If the folded copy's logits on the example differ by more than `TOLERANCE`, or a label differs (the convolution's
+    raw output is also used elsewhere, say), nothing is folded; a network that cannot bear channels-last stays as it is.
+    Folded layers exist no more: capture activations on the original.
+
+    Args:
+        model: the original; neither it nor its hooks, modes and gradients are touched.
+        example: images ``(N, C, H, W)`` in [0, 1]; the first `PROBE_SIZE` are used.
+
+    Raises:
+        UserError: the network cannot be copied.
+    """
+    probe = example[:PROBE_SIZE].detach()
+    plain = _frozen_copy(model)
+    with torch.no_grad():
+        expected = plain(probe)
+        pairs = _foldable(plain, probe)
+        forms = ((pairs, True), (pairs, False), ([], True)) if pairs else (([], True),)
+        for folded, channels_last in forms:
+            candidate = copy.deepcopy(plain)
+            _fold(candidate, folded)
+            if channels_last:
+                _channels_last(candidate)
+            if _agrees(candidate, probe, expected):
+                return candidate
+    return plain
+
+
+def _frozen_copy(model: Classifier) -> Classifier:
+    try:
+        twin = copy.deepcopy(model)
+    except (RuntimeError, TypeError, ValueError, AttributeError, copy.Error) as error:
+        raise UserError(
+            f"the network {model.name!r} cannot be copied",
+            got=f"{type(error).__name__}: {error}",
+            fix="keep tensors that carry gradients, open files and locks out of its attributes",
+        ) from error
+    return twin.eval().requires_grad_(False)
+
+
+def _foldable(model: Classifier, probe: Tensor) -> list[tuple[str, str]]:
+    """Names ``(convolution, batch normalisation)`` of neighbours that both run exactly once."""
+    outputs: list[tuple[str, Tensor]] = []
+    inputs: list[tuple[str, Tensor]] = []
+
+    def seen(module: nn.Module, args: tuple[Any, ...], output: object) -> None:
+        if isinstance(module, nn.Conv2d) and isinstance(output, Tensor):
+            outputs.append((names[module], output))
+        elif args:
+            inputs.append((names[module], args[0]))
+
+    names = {module: name for name, module in model.named_modules() if _is_fixed_norm(module) or _is_plain_conv(module)}
+    with _hooked(list(names), seen):
+        model(probe)
+    calls = Counter(name for name, _ in (*outputs, *inputs))
+    pairs = [(conv, norm) for conv, out in outputs for norm, given in inputs if given is out]
+    fed = Counter(conv for conv, _ in pairs)
+    return [(conv, norm) for conv, norm in pairs if calls[conv] == calls[norm] == fed[conv] == 1]
+
+
+def _is_plain_conv(module: nn.Module) -> bool:
+    """A convolution whose weight is a parameter of its own (not computed from others, as weight norm does)."""
+    return isinstance(module, nn.Conv2d) and "weight" in dict(module.named_parameters(recurse=False))
+
+
+def _is_fixed_norm(module: nn.Module) -> bool:
+    return isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None
+
+
+@contextmanager
+def _hooked(modules: list[nn.Module], hook: Any) -> Iterator[None]:  # noqa: ANN401 - torch types hooks as Any too
+    handles = [module.register_forward_hook(hook) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _fold(model: Classifier, pairs: list[tuple[str, str]]) -> None:
+    """Fold each normalisation into its convolution, in place; what it did besides (an activation) stays."""
+    replaced: dict[nn.Module, nn.Module] = {}
+    for conv_name, norm_name in pairs:
+        conv, norm = model.get_submodule(conv_name), model.get_submodule(norm_name)
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        conv.weight, conv.bias = fuse_conv_bn_weights(
+            conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        )
+        # timm's normalisation holds its dropout and activation as children, applied in this order
+        replaced[norm] = nn.Sequential(*norm.children()).eval() if any(norm.children()) else nn.Identity()
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if module in replaced:
+            model.set_submodule(name, replaced[module])
+
+
+def _channels_last(model: Classifier) -> None:
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _agrees(candidate: Classifier, probe: Tensor, expected: Tensor) -> bool:
+    try:
+        logits = candidate(probe)
+    except (RuntimeError, AttributeError, TypeError, UserError):  # it needs the lost layer, or a contiguous tensor
+        return False
+    close = bool((logits - expected).abs().max() <= TOLERANCE * expected.abs().max())
+    return close and bool((logits.argmax(1) == expected.argmax(1)).all())

@@ -1,0 +1,41 @@
+"""Sweeps: plan, cells, executors."""
+
+from advwindow.sweep.cell import Transport
+from advwindow.sweep.config import (
+    AttackEntry,
+    Sweep,
+    WindowSettings,
+    change_attacks,
+    make_sweep,
+    read_toml,
+    sweep_toml,
+)
+from advwindow.sweep.executor import Watcher
+from advwindow.sweep.plan import Library, PlannedCell, make_plan, plan_id
+from advwindow.sweep.run import Run, attack, open_run, run_plan, run_sweep
+from advwindow.sweep.study import Study, load_study, parse_device, probe_speed
+
+__all__ = [
+    "AttackEntry",
+    "Library",
+    "PlannedCell",
+    "Run",
+    "Study",
+    "Sweep",
+    "Transport",
+    "Watcher",
+    "WindowSettings",
+    "attack",
+    "change_attacks",
+    "load_study",
+    "make_plan",
+    "make_sweep",
+    "open_run",
+    "parse_device",
+    "plan_id",
+    "probe_speed",
+    "read_toml",
+    "run_plan",
+    "run_sweep",
+    "sweep_toml",
+]

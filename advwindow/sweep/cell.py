@@ -1,0 +1,201 @@
+"""One cell, start to end: attack, judge, control with noise, look through the window."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import torch
+
+from advwindow.attacks import Norm, Outcome, Status, make_attack, make_budgets, matched_noise, perform
+from advwindow.errors import UserError
+from advwindow.runs import CellResult, CellSpec, wilson
+from advwindow.streams import stream
+from advwindow.window import Window, WindowReport
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from advwindow.sweep.study import Study
+
+#: Images kept for reports, the first that were attacked.
+PICTURES = 4
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How cells are computed; changes no result beyond rounding, and no identity.
+
+    Attributes:
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+        batch_size: samples side by side; None chooses by image size.
+        workers: cells side by side, each in a process of its own.
+        keep_images: keep all attacked images as tensors.
+    """
+
+    device: str = "auto"
+    batch_size: int | None = None
+    workers: int = 1
+    keep_images: bool = False
+
+
+def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResult:
+    """All numbers of a cell.
+
+    Raises:
+        UserError: the attack cannot be run here, or nothing is left to attack.
+    """
+    started = time.perf_counter()
+    outcome = _attack(spec, study, transport)
+    attack_seconds = time.perf_counter() - started
+    tried = torch.tensor([status is not Status.SKIPPED for status in outcome.status], device=study.pixels.device)
+    report = _look(spec, study, outcome, tried.nonzero().squeeze(1), transport)
+    summary = _summary(study, outcome, report) | {
+        "attack_seconds": round(attack_seconds, 3),
+        "window_seconds": round(time.perf_counter() - started - attack_seconds, 3),
+    }
+    return CellResult(
+        summary=summary,
+        tables={
+            "samples": _samples(study, outcome),
+            "layers": report.layers,
+            "concepts": report.concepts,
+            "words": report.words.table(),
+        },
+        grams=report.arrays(),
+        pictures=_pictures(study, outcome, tried),
+        attacked=outcome.images.cpu().numpy() if transport.keep_images else None,
+    )
+
+
+def choose_targets(logits: Tensor, labels: Tensor, rule: str, *, ids: tuple[str, ...], seed: int) -> Tensor:
+    """A class to reach for each sample, never the true one.
+
+    Args:
+        logits: ``(N, K)`` clean.
+        labels: ``(N,)`` true classes.
+        rule: ``"least-likely"``, ``"runner-up"`` (the most likely wrong class) or ``"random"``.
+        ids: keys of the random streams.
+        seed: the user's seed.
+    """
+    wrong = logits.scatter(1, labels[:, None], torch.nan)
+    if rule == "least-likely":
+        return wrong.nan_to_num(torch.inf).argmin(1)
+    if rule == "runner-up":
+        return wrong.nan_to_num(-torch.inf).argmax(1)
+    assert rule == "random"
+    steps = [int(stream(seed, "target", name).integers(1, logits.shape[1])) for name in ids]
+    return (labels + torch.tensor(steps, device=labels.device)) % logits.shape[1]
+
+
+def _attack(spec: CellSpec, study: Study, transport: Transport) -> Outcome:
+    target = None
+    if spec.target:
+        target = choose_targets(study.clean_logits, study.labels, spec.target, ids=study.images.ids, seed=spec.seed)
+    return perform(
+        spec.attack,
+        make_attack(spec.attack, spec.parameters),
+        study.model,
+        study.pixels,
+        study.labels,
+        make_budgets(spec.eps, spec.norm),
+        target=target,
+        seed=spec.seed,
+        ids=study.images.ids,
+        batch_size=transport.batch_size,
+        clean_logits=study.clean_logits,
+    )[0]
+
+
+def _look(spec: CellSpec, study: Study, outcome: Outcome, tried: Tensor, transport: Transport) -> WindowReport:
+    """Only images that were attacked enter the geometry, in every condition the same."""
+    if not len(tried):
+        raise UserError("no image is classified correctly, so there is nothing to attack")
+    clean, attacked = study.pixels[tried], outcome.images[tried]
+    ids = [study.images.ids[index] for index in tried.tolist()]
+    window = Window(
+        study.model,
+        study.words,
+        layers=spec.layers or None,
+        pooling=spec.pooling,
+        similarity=spec.similarity,
+        measure=spec.measure,
+        permutations=spec.permutations,
+        seed=spec.seed,
+        batch_size=transport.batch_size or 16,
+        label_names=study.label_names,
+    )
+    wrong = outcome.prediction if outcome.target is None else outcome.target
+    return window.compare(
+        clean,
+        attacked,
+        labels=study.labels[tried],
+        noise=matched_noise(clean, attacked, Norm(spec.norm), ids=ids, seed=spec.seed),
+        wrong=wrong[tried],
+    )
+
+
+def _summary(study: Study, outcome: Outcome, report: WindowReport) -> dict[str, Any]:
+    count = len(study.images)
+    clean = wilson(int(study.correct.sum()), count)
+    robust = wilson(sum(status is Status.FAILED for status in outcome.status), count)
+    won = outcome.success
+    median = float(outcome.distance[won].median()) if bool(won.any()) else None
+    return {
+        "images": count,
+        "clean_accuracy": clean.share,
+        "clean_low": clean.low,
+        "clean_high": clean.high,
+        "robust_accuracy": robust.share,
+        "robust_low": robust.low,
+        "robust_high": robust.high,
+        "success_8bit": int(outcome.success_8bit.sum()),
+        "successes": int(won.sum()),
+        "median_distance": median,
+        "concepts": len(report.words.indices),
+        "forwards": int(outcome.forwards.sum()),
+        "backwards": int(outcome.backwards.sum()),
+        "zero_gradients": int(outcome.zero_gradients.sum()),
+        "nonfinite_gradients": int(outcome.nonfinite_gradients.sum()),
+        "caveats": list(report.caveats),
+    }
+
+
+def _samples(study: Study, outcome: Outcome) -> pl.DataFrame:
+    name = [label.partition(",")[0] for label in study.label_names]
+    clean, attacked = outcome.clean_prediction.tolist(), outcome.prediction.tolist()
+    target = [None] * len(clean) if outcome.target is None else outcome.target.tolist()
+    columns = {
+        "sample_id": list(study.images.ids),
+        "label": study.labels.tolist(),
+        "label_name": [name[label] for label in study.labels.tolist()],
+        "clean_prediction": clean,
+        "prediction": attacked,
+        "prediction_name": [name[label] for label in attacked],
+        "target": target,
+        "status": [status.value for status in outcome.status],
+        "success": outcome.success.tolist(),
+        "success_8bit": outcome.success_8bit.tolist(),
+        "distance": outcome.distance.tolist(),
+        **{norm: sizes.tolist() for norm, sizes in outcome.norms.items()},
+        "margin": outcome.margin.tolist(),
+        "first_success_step": outcome.first_success_step.tolist(),
+        "forwards": outcome.forwards.tolist(),
+        "backwards": outcome.backwards.tolist(),
+        "zero_gradients": outcome.zero_gradients.tolist(),
+        "nonfinite_gradients": outcome.nonfinite_gradients.tolist(),
+    }
+    return pl.DataFrame(columns, schema_overrides={"target": pl.Int64})
+
+
+def _pictures(study: Study, outcome: Outcome, tried: Tensor) -> dict[str, np.ndarray]:
+    shown = tried.nonzero().squeeze(1)[:PICTURES]
+    clean, attacked = study.pixels[shown].cpu(), outcome.images[shown].cpu()
+    return {
+        "index": shown.cpu().numpy(),
+        "clean": (clean * 255).round().to(torch.uint8).numpy(),
+        "delta": (attacked - clean).half().numpy(),
+    }

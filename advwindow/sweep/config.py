@@ -1,0 +1,190 @@
+"""The sweep file: what to study, as TOML, checked before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from advwindow.attacks import MINIMAL, NATIVE, check_norm, default_norm, make_attack, make_budgets
+from advwindow.errors import UserError, did_you_mean
+from advwindow.runs import Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+TARGETS = ("least-likely", "runner-up", "random")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AttackEntry(_Strict):
+    """One ``[[attack]]`` of a sweep file.
+
+    Attributes:
+        name: ``"pgd"``, ``"torchattacks:PGD"``, ...
+        eps: epsilons, as text; left out for the smallest perturbation.
+        norm: left out for the attack's own.
+        target: ``"least-likely"``, ``"runner-up"`` or ``"random"``; left out for untargeted.
+        parameters: the attack's own parameters; in the file they stand beside the name.
+    """
+
+    name: str
+    eps: tuple[str, ...] = (MINIMAL,)
+    norm: str = ""
+    target: Literal["", "least-likely", "runner-up", "random"] = ""
+    parameters: dict[str, Scalar] = Field(default_factory=dict)
+
+    @field_validator("eps", mode="before")
+    @classmethod
+    def _as_texts(cls, value: object) -> object:
+        values = value if isinstance(value, list | tuple) else [value]
+        return tuple(str(each) for each in values)
+
+    def resolved(self) -> AttackEntry:
+        """The same with its norm filled in; raises `UserError` for whatever would fail later."""
+        make_attack(self.name, self.parameters)
+        norm = self.norm or default_norm(self.name, self.parameters)
+        check_norm(self.name, norm)
+        budgets = make_budgets(list(self.eps), norm)
+        if self.name in NATIVE and NATIVE[self.name].needs_eps and any(budget.minimal for budget in budgets):
+            raise UserError(f"{self.name} needs an epsilon", fix='write eps = ["8/255"], or --eps 8/255')
+        for budget in budgets:
+            _ = budget.value
+        return self.model_copy(update={"norm": norm})
+
+
+class WindowSettings(_Strict):
+    """The ``[window]`` of a sweep file; see `advwindow.Window`."""
+
+    layers: tuple[str, ...] = ()
+    pooling: str = "mean"
+    similarity: Literal["pearson", "cosine"] = "pearson"
+    measure: Literal["spearman", "pearson"] = "spearman"
+    permutations: int = Field(default=2000, ge=99)
+
+
+class Sweep(_Strict):
+    """Everything that decides what is computed.
+
+    Attributes:
+        name: begins the name of the run's folder.
+        models: references.
+        images: references.
+        words: references.
+        attack: what to attack with, each at its epsilons.
+        seeds: one set of cells for each.
+        window: how layers are compared with words.
+    """
+
+    name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    models: tuple[str, ...] = ("sample:efficientnet-lite0",)
+    images: tuple[str, ...] = ("sample:imagenet",)
+    words: tuple[str, ...] = ("glove-6b-50d",)
+    attack: tuple[AttackEntry, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = (0,)
+    window: WindowSettings = WindowSettings()
+
+
+def read_toml(path: Path, *, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The plain values of a sweep file, with ``key=value`` overrides.
+
+    Raises:
+        UserError: no such file, or no TOML.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the sweep file {path}", got=error.strerror or str(error)) from error
+    except ValueError as error:
+        raise UserError(f"{path} is no sweep file", got=str(error), expected="TOML") from error
+    for override in overrides:
+        _merge(content, _parse_override(override))
+    return content
+
+
+def change_attacks(
+    content: dict[str, Any], *, names: Sequence[str] = (), eps: Sequence[str] = (), norm: str = ""
+) -> None:
+    """Replace the attacks of a sweep's plain values, or their epsilons and norm, in place.
+
+    Args:
+        content: what `read_toml` gave.
+        names: attacks instead of those in the file; none keeps them.
+        eps: epsilons of all attacks that work at a fixed size; none keeps them.
+        norm: norm of all attacks; empty keeps theirs.
+    """
+    if names:
+        content["attack"] = [{"name": name} for name in names]
+    for entry in content.get("attack", []):
+        if eps and (entry["name"] not in NATIVE or NATIVE[entry["name"]].needs_eps):
+            entry["eps"] = list(eps)
+        if norm:
+            entry["norm"] = norm
+
+
+def make_sweep(content: dict[str, Any], *, source: str = "the sweep") -> Sweep:
+    """A sweep from plain values, checked down to every epsilon and parameter."""
+    content = {**content, "attack": [_gather(entry) for entry in content.get("attack", [])]}
+    try:
+        sweep = Sweep.model_validate(content)
+    except ValidationError as error:
+        raise _first_error(error, source) from error
+    resolved = tuple(entry.resolved() for entry in sweep.attack)
+    return sweep.model_copy(update={"attack": resolved})
+
+
+def sweep_toml(sweep: Sweep) -> str:
+    """The sweep as a file that gives the same sweep again."""
+    content = sweep.model_dump(mode="json", exclude={"attack"})
+    content["attack"] = [
+        {key: value for key, value in entry.model_dump(mode="json", exclude={"parameters"}).items() if value}
+        | {key: value for key, value in entry.parameters.items() if value is not None}
+        for entry in sweep.attack
+    ]
+    return tomli_w.dumps(content)
+
+
+def _gather(entry: object) -> object:
+    """Parameters stand beside the name in the file; here they move into a table of their own."""
+    if not isinstance(entry, dict):
+        return entry
+    own = {"name", "eps", "norm", "target"}
+    return {
+        **{key: value for key, value in entry.items() if key in own},
+        "parameters": {key: value for key, value in entry.items() if key not in own},
+    }
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UserError("an override needs a value", got=text, expected="key=value", fix="e.g. -S window.pooling=max")
+    for candidate in (text, f"{key} = {tomli_w.dumps({'v': value.strip()})[4:]}"):
+        try:
+            return tomllib.loads(candidate)
+        except tomllib.TOMLDecodeError:
+            continue
+    raise UserError("cannot read the override", got=text, expected="key=value as in TOML")
+
+
+def _merge(content: dict[str, Any], change: dict[str, Any]) -> None:
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(content.get(key), dict):
+            _merge(content[key], value)
+        else:
+            content[key] = value
+
+
+def _first_error(error: ValidationError, source: str) -> UserError:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = [*Sweep.model_fields, *WindowSettings.model_fields]
+        return UserError(f"{source} has an unknown key", got=place, fix=did_you_mean(str(first["loc"][-1]), known))
+    return UserError(f"{source}: {place} is not usable", got=str(first.get("input"))[:80], expected=first["msg"])

@@ -1,0 +1,86 @@
+"""Plan first: a sweep becomes cells with stable identities, before anything is computed."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from advwindow.attacks import gradients_per_sample
+from advwindow.runs import CellSpec, short_hash
+from advwindow.sweep.study import Study, load_study
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+    from advwindow.sweep.config import Sweep
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell, and what it will cost at most.
+
+    Attributes:
+        spec: what to compute.
+        images: correctly classified images, those that are attacked.
+        gradients: most gradients the attack can spend; 0 where a back end does not tell.
+    """
+
+    spec: CellSpec
+    images: int
+    gradients: int
+
+
+class Library:
+    """Studies by their references, each loaded once."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._studies: dict[tuple[str, str, str], Study] = {}
+
+    def study(self, model: str, images: str, words: str) -> Study:
+        """The study of these references; raises `UserError` where they cannot be loaded or do not fit."""
+        key = (model, images, words)
+        if key not in self._studies:
+            self._studies[key] = load_study(*key, device=self._device)
+        return self._studies[key]
+
+    def of(self, spec: CellSpec) -> Study:
+        """The study of a cell."""
+        return self.study(spec.model, spec.images, spec.words)
+
+
+def make_plan(sweep: Sweep, library: Library) -> list[PlannedCell]:
+    """All cells of a sweep, in the order in which they will run."""
+    return list(_cells(sweep, library))
+
+
+def plan_id(cells: list[PlannedCell]) -> str:
+    """Identity of the plan: the identities of its cells, in order."""
+    return short_hash([cell.spec.cell_id for cell in cells])
+
+
+def _cells(sweep: Sweep, library: Library) -> Iterator[PlannedCell]:
+    for model, images, words in itertools.product(sweep.models, sweep.images, sweep.words):
+        study = library.study(model, images, words)
+        for entry, seed in itertools.product(sweep.attack, sweep.seeds):
+            cost = study.count_gradients(gradients_per_sample(entry.name, entry.parameters))
+            for eps in entry.eps:
+                spec = CellSpec(
+                    model=model,
+                    model_sha256=study.model_sha256,
+                    images=images,
+                    images_sha256=study.images_sha256,
+                    words=words,
+                    words_sha256=study.words.sha256,
+                    attack=entry.name,
+                    parameters=entry.parameters,
+                    norm=entry.norm,
+                    eps=eps,
+                    target=entry.target,
+                    seed=seed,
+                    **sweep.window.model_dump(),
+                )
+                yield PlannedCell(spec, int(study.correct.sum()), cost)

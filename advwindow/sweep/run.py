@@ -1,0 +1,142 @@
+"""Sweeps from Python, and finished runs as data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advwindow.errors import IncompleteError
+from advwindow.reports import write_pdf
+from advwindow.runs import RunDirectory, make_manifest
+from advwindow.sweep.cell import Transport
+from advwindow.sweep.config import Sweep, change_attacks, make_sweep, sweep_toml
+from advwindow.sweep.executor import Silent, Watcher, execute
+from advwindow.sweep.plan import Library, PlannedCell, make_plan, plan_id
+from advwindow.sweep.study import parse_device
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+
+class Run:
+    """A run as data.
+
+    Args:
+        directory: the run on disk.
+    """
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self.directory = directory
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.directory.path
+
+    @property
+    def cells(self) -> pl.DataFrame:
+        """One row per finished cell."""
+        return self.directory.cells()
+
+    @property
+    def samples(self) -> pl.DataFrame:
+        """One row per cell and image."""
+        return self.directory.tables("samples")
+
+    @property
+    def layers(self) -> pl.DataFrame:
+        """One row per cell, layer and condition."""
+        return self.directory.tables("layers")
+
+    def report(self, path: Path | str) -> Path:
+        """Write the report as PDF; returns its path."""
+        return write_pdf(self.directory, Path(path))
+
+
+def open_run(path: Path | str) -> Run:
+    """A run that exists; raises `UserError` if the folder holds none."""
+    return Run(RunDirectory(path))
+
+
+def attack(
+    *,
+    attacks: Sequence[str | dict[str, Any]],
+    eps: Sequence[str] = (),
+    model: str | Sequence[str] = "sample:efficientnet-lite0",
+    images: str | Sequence[str] = "sample:imagenet",
+    words: str | Sequence[str] = "glove-6b-50d",
+    seed: int | Sequence[int] = 0,
+    window: dict[str, Any] | None = None,
+    out: Path | str | None = None,
+) -> Run:
+    """Attack, capture, compare with words, judge: a whole sweep; goes on where an earlier call was interrupted.
+
+    Args:
+        attacks: names, or tables as in a sweep file (``{"name": "pgd", "steps": 20}``).
+        eps: epsilons of all attacks that work at a fixed size.
+        model: one reference or several.
+        images: one reference or several.
+        words: one reference or several.
+        seed: one seed or several.
+        window: settings of the window, as in a sweep file.
+        out: the run's folder; by default ``runs/`` and the plan's identity.
+
+    Raises:
+        UserError: something cannot be used.
+        IncompleteError: some cells could not be computed.
+    """
+    content: dict[str, Any] = {
+        "models": _several(model),
+        "images": _several(images),
+        "words": _several(words),
+        "seeds": _several(seed),
+        "attack": [{"name": entry} if isinstance(entry, str) else dict(entry) for entry in attacks],
+        "window": window or {},
+    }
+    change_attacks(content, eps=eps)
+    return run_sweep(make_sweep(content), out=None if out is None else Path(out))
+
+
+def run_sweep(
+    sweep: Sweep, *, out: Path | None = None, transport: Transport | None = None, watcher: Watcher | None = None
+) -> Run:
+    """Plan a sweep and compute what is missing; see `attack` for what it raises."""
+    transport = transport or Transport()
+    library = Library(parse_device(transport.device))
+    return run_plan(
+        sweep, make_plan(sweep, library), library, out=out, transport=transport, watcher=watcher or Silent()
+    )
+
+
+def run_plan(
+    sweep: Sweep,
+    cells: list[PlannedCell],
+    library: Library,
+    *,
+    out: Path | None,
+    transport: Transport,
+    watcher: Watcher,
+) -> Run:
+    """Compute what is missing of a plan."""
+    path = out or Path("runs") / f"{sweep.name}-{plan_id(cells)[:8]}"
+    specs = [cell.spec for cell in cells]
+    directory = RunDirectory.create(path, specs, sweep_toml=sweep_toml(sweep), manifest=make_manifest())
+    missing = directory.missing()
+    watcher.run_begins(missing)
+    if missing:
+        directory.log("run started", cells=len(specs), missing=len(missing))
+        execute(directory, missing, library, transport, watcher)
+        left = directory.missing()
+        directory.log("run ended", missing=len(left))
+        if left:
+            raise IncompleteError(
+                f"{len(left)} of {len(specs)} cells of {path} could not be computed",
+                fix="see the reasons above or in events.jsonl; the same command tries them again",
+            )
+    return Run(directory)
+
+
+def _several(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,0 +1,140 @@
+"""What a cell works on: a model, images and words that fit together, loaded once."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from advwindow.attacks import Goal, default_lanes, judged_logits, slope_at
+from advwindow.data import load_images, match_labels
+from advwindow.errors import UserError, did_you_mean
+from advwindow.models import load_model, prepare
+from advwindow.words import load_words, resolve
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from advwindow.data import LabelledImages
+    from advwindow.models import Classifier
+    from advwindow.words import WordSpace
+
+#: Fewer concepts than this have no concept geometry that a test could be run on.
+FEWEST_CONCEPTS = 5
+
+
+@dataclass(frozen=True)
+class Study:
+    """A model, images and words that fit together.
+
+    Attributes:
+        model: on its device.
+        images: fitted to the model's input size.
+        words: the word space.
+        pixels: ``(N, C, H, W)`` on the model's device.
+        labels: ``(N,)`` int64: the model's output for each image's true class.
+        label_names: a name for each output of the model.
+        clean_logits: ``(N, K)``.
+        model_sha256: identity of the model.
+        images_sha256: identity of the images.
+    """
+
+    model: Classifier
+    images: LabelledImages
+    words: WordSpace
+    pixels: Tensor
+    labels: Tensor
+    label_names: tuple[str, ...]
+    clean_logits: Tensor
+    model_sha256: str
+    images_sha256: str
+
+    @property
+    def correct(self) -> Tensor:
+        """``(N,)`` bool: classified correctly, hence worth attacking."""
+        return self.clean_logits.argmax(1) == self.labels
+
+    def count_gradients(self, per_sample: int | None) -> int:
+        """Most gradients an attack can spend here; 0 where the attack does not tell."""
+        return (per_sample or 0) * int(self.correct.sum())
+
+
+def load_study(model_ref: str, images_ref: str, words_ref: str, *, device: torch.device) -> Study:
+    """Load the three, check that they fit, and look at the clean images once.
+
+    Raises:
+        UserError: a part cannot be loaded, classes do not match, or too few concepts are left for any geometry.
+    """
+    words = load_words(words_ref)
+    model = load_model(model_ref).to(device).eval()
+    images = load_images(images_ref, size=model.input_size, crop=model.crop)
+    pixels = images.pixels().to(device)
+    clean = _answers(model, pixels, model_ref)
+    labels = torch.tensor(match_labels(images, model.label_names, clean.shape[1]), device=device)
+    study = Study(
+        model=model,
+        images=images,
+        words=words,
+        pixels=pixels,
+        labels=labels,
+        label_names=tuple(model.label_names) or images.label_names,
+        clean_logits=clean,
+        model_sha256=model.sha256(),
+        images_sha256=images.sha256(),
+    )
+    _check_concepts(study)
+    return study
+
+
+def _answers(model: Classifier, pixels: Tensor, model_ref: str) -> Tensor:
+    try:
+        return judged_logits(model, pixels)
+    except RuntimeError as error:
+        raise UserError(
+            f"the network {model_ref} cannot take these images",
+            got=f"images of shape {tuple(pixels.shape[1:])}; {str(error).splitlines()[0]}",
+            fix="check channels and size; give the classifier an input_size",
+        ) from error
+
+
+def _check_concepts(study: Study) -> None:
+    right = sorted(set(study.labels[study.correct].tolist()))
+    names = [study.label_names[label] for label in right]
+    concepts = len(resolve(names, study.words).indices) if names else 0
+    if concepts < FEWEST_CONCEPTS:
+        raise UserError(
+            "too few concepts for a geometry",
+            got=f"{concepts} classes with a word vector among {int(study.correct.sum())} correctly classified of "
+            f"{len(study.images)} images",
+            expected=f"at least {FEWEST_CONCEPTS}, better 20",
+            fix="give images of more classes, or words that know their names",
+        )
+
+
+def probe_speed(study: Study) -> float:
+    """Gradients per second on this machine, from one batch after a warm-up; for estimates only."""
+    batch = study.pixels[: default_lanes(study.pixels)]
+    goal = Goal(study.labels[: len(batch)])
+    model = prepare(study.model, batch)
+    seconds = math.inf
+    for _ in range(2):
+        started = time.perf_counter()
+        slope_at(model, batch, lambda logits: goal.loss(logits, "ce"))
+        seconds = min(seconds, time.perf_counter() - started)
+    return len(batch) / seconds
+
+
+def parse_device(text: str) -> torch.device:
+    """``"auto"`` is the accelerator where there is one; raises `UserError` for a device that is not there."""
+    if text == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(text)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        fix = did_you_mean(text, ["auto", "cpu", "cuda", "mps"])
+        raise UserError("cannot use this device", got=text, fix=fix) from error
+    return device

@@ -1,0 +1,173 @@
+"""What every layer says: pooled activations, taken by forward hooks that never stay behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+
+from advwindow.errors import UserError, did_you_mean
+from advwindow.models.classifier import evaluating
+from advwindow.models.layers import first_tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from torch import nn
+
+    from advwindow.models.classifier import Classifier
+
+
+def capture(
+    model: Classifier, images: Tensor, layers: Sequence[str], *, pooling: str = "mean"
+) -> dict[str, Tensor]:
+    """Pooled activations of one batch, from one forward pass without gradients, in evaluation mode.
+
+    Args:
+        model: the network; its training flags are left as found.
+        images: ``(N, C, H, W)`` in [0, 1]; moved to the model's device.
+        layers: names of submodules of ``model.module``.
+        pooling: a key of `POOLINGS`.
+
+    Returns:
+        layer to ``(N, d)``, float32 on the CPU, in the order of `layers`; the calls of a module that is called several
+        times are ``layer``, ``layer#2``, ``layer#3``, ...
+
+    Raises:
+        UserError: unknown pooling or layer, a layer that is never called, returns no tensor (or one not first), does not keep
+            the batch in its first dimension, does not suit the pooling, or whose activations are not finite.
+    """
+    return capture_with_logits(model, images, layers, pooling=pooling)[0]
+
+
+def capture_with_logits(
+    model: Classifier, images: Tensor, layers: Sequence[str], *, pooling: str = "mean"
+) -> tuple[dict[str, Tensor], Tensor]:
+    """As `capture`, with the logits ``(N, K)`` of the same pass, float32 on the CPU."""
+    with torch.inference_mode(), evaluating(model), recording(model.module, layers, pooling=pooling) as calls:
+        logits = model(images.to(model.device))
+    for layer, pooled in calls.items():
+        _check(layer, pooled, len(images))
+    # Copies made outside of inference mode are ordinary tensors, which callers may change and differentiate.
+    chosen = {layer: pooled.cpu().clone() for layer, pooled in _ordered(calls, layers).items()}
+    return chosen, logits.float().cpu().clone()
+
+
+@contextmanager
+def recording(module: nn.Module, layers: Sequence[str], *, pooling: str = "mean") -> Iterator[dict[str, Tensor]]:
+    """Record the pooled output of every call of these layers while the context is open.
+
+    Pooling happens inside the hook and always copies, so what later layers do in place cannot reach the record. The hooks
+    are removed on the way out, also after an exception.
+
+    Args:
+        module: the module whose submodules are named.
+        layers: as for `capture`.
+        pooling: a key of `POOLINGS`.
+
+    Yields:
+        ``layer``, ``layer#2``, ... to the pooled output ``(N, d)``, float32 on its own device, filled by forward passes.
+
+    Raises:
+        UserError: unknown pooling or layer.
+    """
+    if pooling not in POOLINGS:
+        raise UserError("unknown pooling", got=pooling, fix=did_you_mean(pooling, POOLINGS))
+    modules = dict(module.named_modules(remove_duplicate=False))
+    calls: dict[str, Tensor] = {}
+    seen: Counter[str] = Counter()
+
+    def hook_for(name: str) -> Callable[[nn.Module, object, object], None]:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            seen[name] += 1
+            label = name if seen[name] == 1 else f"{name}#{seen[name]}"
+            calls[label] = _pooled(label, output, pooling)
+
+        return hook
+
+    with ExitStack() as hooks:
+        for name in dict.fromkeys(layers):
+            if name not in modules or not name:
+                raise UserError("the network has no such layer", got=name, fix=did_you_mean(name, filter(None, modules)))
+            hooks.callback(modules[name].register_forward_hook(hook_for(name)).remove)
+        yield calls
+
+
+def _ordered(calls: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str, Tensor]:
+    chosen: dict[str, Tensor] = {}
+    for layer in layers:
+        names = [name for name in calls if name.partition("#")[0] == layer]
+        if not names:
+            fix = "leave it out; the forward pass of this network does not use it"
+            raise UserError("the layer is never called", got=layer, fix=fix)
+        chosen |= {name: calls[name] for name in names}
+    return chosen
+
+
+def _check(layer: str, pooled: Tensor, images: int) -> None:
+    if len(pooled) != images:
+        raise UserError(
+            f"layer {layer!r} does not keep one row per image",
+            got=f"{len(pooled)} rows for {images} images",
+            fix="choose a layer whose first dimension is the batch",
+        )
+    bad = int((~torch.isfinite(pooled)).sum())
+    if bad:
+        fix = "check the weights and the range of the images, or leave the layer out"
+        raise UserError(f"activations of layer {layer!r} are not finite", got=f"{bad} NaN or infinite values", fix=fix)
+
+
+def _pooled(layer: str, output: object, pooling: str) -> Tensor:
+    tensor = first_tensor(output)
+    if tensor is None or tensor.dim() == 0:
+        raise UserError(f"layer {layer!r} returns no activations", got=type(output).__name__, fix="choose another layer")
+    if tensor.dim() <= 2:
+        return tensor.to(torch.float32, copy=True).reshape(len(tensor), -1)
+    return POOLINGS[pooling](tensor.float(), layer)
+
+
+def _positions(tensor: Tensor) -> Tensor:
+    """``(N, d, positions)`` of maps ``(N, d, ...)`` or of tokens ``(N, T, d)``."""
+    return tensor.transpose(1, 2) if tensor.dim() == 3 else tensor.flatten(2)
+
+
+def _mean(tensor: Tensor, _layer: str) -> Tensor:
+    return _positions(tensor).mean(2)
+
+
+def _max(tensor: Tensor, _layer: str) -> Tensor:
+    return _positions(tensor).amax(2)
+
+
+def _cls(tensor: Tensor, layer: str) -> Tensor:
+    if tensor.dim() != 3:
+        raise _misfit(layer, tensor, "cls", "tokens (N, T, D)")
+    return tensor[:, 0].clone()
+
+
+def _grid2(tensor: Tensor, layer: str) -> Tensor:
+    if tensor.dim() != 4:
+        raise _misfit(layer, tensor, "grid2", "maps (N, C, H, W)")
+    return cast("Tensor", torch.nn.functional.adaptive_avg_pool2d(tensor, 2)).flatten(1)
+
+
+def _flatten(tensor: Tensor, _layer: str) -> Tensor:
+    return tensor.flatten(1).clone()
+
+
+def _misfit(layer: str, tensor: Tensor, pooling: str, expected: str) -> UserError:
+    what = f"pooling {pooling!r} does not suit layer {layer!r}"
+    return UserError(what, got=f"shape {tuple(tensor.shape)}", expected=expected, fix="use pooling 'mean' or another layer")
+
+
+#: Each returns memory of its own. How ``(N, C, H, W)`` maps and ``(N, T, D)`` tokens become ``(N, d)``; outputs of two dimensions stay as they are.
+POOLINGS: dict[str, Callable[[Tensor, str], Tensor]] = {
+    "mean": _mean,
+    "max": _max,
+    "cls": _cls,
+    "grid2": _grid2,
+    "flatten": _flatten,
+}
