@@ -109,7 +109,11 @@ def test_a_wrong_factory_is_told(file, name, message):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("def make(:", "SyntaxError"), ("import no_such_module_x", "no_such_module_x"), ("None.x", "AttributeError.*line 1")],
+    [
+        ("def make(:", "SyntaxError"),
+        ("import no_such_module_x", "no_such_module_x"),
+        ("None.x", "AttributeError.*line 1"),
+    ],
 )
 def test_a_broken_file_is_told_and_forgotten(tmp_path, content, message):
     path = tmp_path / "broken.py"

@@ -80,7 +80,9 @@ class Point:
 
 
 def plug_in(monkeypatch, *points):
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: points if group == "advwindow.toys" else ())
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda *, group: points if group == "advwindow.toys" else ()
+    )
 
 
 def test_a_registry_lists_without_importing_and_loads_on_demand(monkeypatch):
@@ -94,7 +96,7 @@ def test_a_registry_lists_without_importing_and_loads_on_demand(monkeypatch):
     assert "this" not in sys.modules
     assert registry.get("inner").__name__ == "Fraction"
     assert registry.get("outer") == "from outside"
-    with pytest.raises(UserError, match="unknown toy: got 'innre'.*did you mean inner"):
+    with pytest.raises(UserError, match=r"unknown toy: got 'innre'.*did you mean inner"):
         registry.get("innre")
 
 

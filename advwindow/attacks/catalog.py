@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from advwindow.attacks.carlini import CW
 from advwindow.attacks.foreign import Foolbox, TorchAttacks, class_names
 from advwindow.attacks.gradient import FGSM, PGD
@@ -69,9 +71,14 @@ def make_attack(name: str, parameters: Mapping[str, Any]) -> Attack:
         if parameter not in known:
             raise UserError(f"{name} has no such parameter", got=parameter, fix=did_you_mean(parameter, known))
     try:
-        return info.make(**parameters)
-    except TypeError as error:
-        raise UserError(f"a parameter of {name} has the wrong type", got=str(error)) from error
+        made: Attack = TypeAdapter(info.make).validate_python(dict(parameters))
+    except ValidationError as error:
+        first = error.errors()[0]
+        parameter = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"{parameter} of {name} is not usable", got=repr(first.get("input")), expected=first["msg"]
+        ) from error
+    return made
 
 
 def default_norm(name: str, parameters: Mapping[str, Any]) -> str:

@@ -144,8 +144,9 @@ class Descent:
         shape = self.problem.images.shape[1:]
         draw = stream(self.problem.seed, "random start", self.problem.ids[job.sample], job.restart)
         if self.norm is Norm.LINF:
-            return torch.from_numpy(draw.uniform(-1.0, 1.0, shape)).float() * job.radius
-        direction = torch.from_numpy(draw.standard_normal(shape))
+            offset: Tensor = torch.from_numpy(draw.uniform(-job.radius, job.radius, shape))
+            return offset.float()
+        direction: Tensor = torch.from_numpy(draw.standard_normal(shape))
         share = draw.random() ** (1 / direction.numel())
         length = share * job.radius / float(torch.linalg.vector_norm(direction))
         return (direction * length).float()

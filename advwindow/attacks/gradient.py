@@ -32,9 +32,17 @@ class FGSM:
 
     loss: str = "ce"
 
+    def __post_init__(self) -> None:
+        _ = self.schedule
+
+    @property
+    def schedule(self) -> Schedule:
+        """How to descend."""
+        return Schedule(steps=1, loss=self.loss)
+
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """One step for every sample at every budget."""
-        return _descend(problem, budgets, Schedule(steps=1, loss=self.loss), restarts=1)
+        return _descend(problem, budgets, self.schedule, restarts=1)
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,15 @@ class PGD:
     loss: str = "ce"
     until: Until = "end"
 
-    def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
-        """The best iterate of every sample at every budget."""
-        schedule = Schedule(
+    def __post_init__(self) -> None:
+        _ = self.schedule
+        if self.restarts < 1:
+            raise UserError("an attack needs at least one start", got=str(self.restarts))
+
+    @property
+    def schedule(self) -> Schedule:
+        """How to descend."""
+        return Schedule(
             steps=self.steps,
             step_size=None if self.step_size is None else parse_eps(str(self.step_size)),
             relative_step=2.5 / max(1, self.steps),
@@ -70,9 +84,10 @@ class PGD:
             loss=self.loss,
             until=self.until,
         )
-        if self.restarts < 1:
-            raise UserError("an attack needs at least one start", got=str(self.restarts))
-        return _descend(problem, budgets, schedule, restarts=self.restarts)
+
+    def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
+        """The best iterate of every sample at every budget."""
+        return _descend(problem, budgets, self.schedule, restarts=self.restarts)
 
 
 def _descend(problem: Problem, budgets: Sequence[Budget], schedule: Schedule, *, restarts: int) -> list[Candidates]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from advwindow.refs import Ref
 
 _CHANNELS = (1, 3)
+_UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 def load_npz(ref: Ref, *, size: Size | None, crop: float) -> LabelledImages:
@@ -41,7 +43,8 @@ def load_npz(ref: Ref, *, size: Size | None, crop: float) -> LabelledImages:
             expected=f"integers ({len(images)},), one per image",
         )
     ids = arrays.get("ids", np.char.mod("%06d", np.arange(len(images))))
-    names = arrays.get("label_names", np.arange(int(labels.max(initial=-1)) + 1).astype(str))
+    classes = int(labels.max()) + 1 if labels.size else 0
+    names = arrays.get("label_names", np.arange(classes).astype(str))
     for key, array in (("ids", ids), ("label_names", names)):
         if array.dtype.kind not in "US" or array.ndim != 1:
             raise UserError(f"{key} of {path}", got=f"{array.dtype} {array.shape}", expected="a list of texts")
@@ -58,14 +61,15 @@ def load_npz(ref: Ref, *, size: Size | None, crop: float) -> LabelledImages:
 
 def _read(path: Path) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise UserError(f"{path} holds one array", expected="an .npz archive with images and labels")
             arrays = {key: archive[key] for key in ("images", "labels", "label_names", "ids") if key in archive}
             found = list(archive)
     except FileNotFoundError as error:
         raise UserError("no such file", got=str(path)) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise UserError(
             f"cannot read {path}", got=str(error), fix="write it with numpy.savez, texts as an array of strings"
         ) from error

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import torch
 
-from advwindow.attacks import Norm, Outcome, Status, make_attack, make_budgets, matched_noise, perform
-from advwindow.errors import UserError
+from advwindow.attacks import Norm, Outcome, Status, default_lanes, make_attack, make_budgets, matched_noise, perform
 from advwindow.runs import CellResult, CellSpec, wilson
 from advwindow.streams import stream
 from advwindow.window import Window, WindowReport
@@ -46,7 +45,7 @@ def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResu
     """All numbers of a cell.
 
     Raises:
-        UserError: the attack cannot be run here, or nothing is left to attack.
+        UserError: the attack cannot be run here, or the geometry cannot be computed.
     """
     started = time.perf_counter()
     outcome = _attack(spec, study, transport)
@@ -63,9 +62,9 @@ def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResu
             "samples": _samples(study, outcome),
             "layers": report.layers,
             "concepts": report.concepts,
-            "words": report.words.table(),
+            "words": report.words.table() if report.words else pl.DataFrame(),
         },
-        grams=report.arrays(),
+        grams=report.evidence.arrays(),
         pictures=_pictures(study, outcome, tried),
         attacked=outcome.images.cpu().numpy() if transport.keep_images else None,
     )
@@ -112,8 +111,6 @@ def _attack(spec: CellSpec, study: Study, transport: Transport) -> Outcome:
 
 def _look(spec: CellSpec, study: Study, outcome: Outcome, tried: Tensor, transport: Transport) -> WindowReport:
     """Only images that were attacked enter the geometry, in every condition the same."""
-    if not len(tried):
-        raise UserError("no image is classified correctly, so there is nothing to attack")
     clean, attacked = study.pixels[tried], outcome.images[tried]
     ids = [study.images.ids[index] for index in tried.tolist()]
     window = Window(
@@ -125,16 +122,14 @@ def _look(spec: CellSpec, study: Study, outcome: Outcome, tried: Tensor, transpo
         measure=spec.measure,
         permutations=spec.permutations,
         seed=spec.seed,
-        batch_size=transport.batch_size or 16,
-        label_names=study.label_names,
+        batch_size=transport.batch_size or default_lanes(clean),
     )
     wrong = outcome.prediction if outcome.target is None else outcome.target
     return window.compare(
-        clean,
+        study.observed(window, tried),
         attacked,
-        labels=study.labels[tried],
         noise=matched_noise(clean, attacked, Norm(spec.norm), ids=ids, seed=spec.seed),
-        wrong=wrong[tried],
+        predictions=wrong[tried],
     )
 
 
@@ -155,7 +150,7 @@ def _summary(study: Study, outcome: Outcome, report: WindowReport) -> dict[str, 
         "success_8bit": int(outcome.success_8bit.sum()),
         "successes": int(won.sum()),
         "median_distance": median,
-        "concepts": len(report.words.indices),
+        "concepts": len(report.evidence.concepts),
         "forwards": int(outcome.forwards.sum()),
         "backwards": int(outcome.backwards.sum()),
         "zero_gradients": int(outcome.zero_gradients.sum()),
@@ -165,7 +160,7 @@ def _summary(study: Study, outcome: Outcome, report: WindowReport) -> dict[str, 
 
 
 def _samples(study: Study, outcome: Outcome) -> pl.DataFrame:
-    name = [label.partition(",")[0] for label in study.label_names]
+    name = [label.partition(",")[0] for label in study.model.label_names]
     clean, attacked = outcome.clean_prediction.tolist(), outcome.prediction.tolist()
     target = [None] * len(clean) if outcome.target is None else outcome.target.tolist()
     columns = {

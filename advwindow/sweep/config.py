@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from advwindow.attacks import MINIMAL, NATIVE, check_norm, default_norm, make_attack, make_budgets
 from advwindow.errors import UserError, did_you_mean
 from advwindow.runs import Scalar
+from advwindow.window import POOLINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +66,15 @@ class WindowSettings(_Strict):
     layers: tuple[str, ...] = ()
     pooling: str = "mean"
     similarity: Literal["pearson", "cosine"] = "pearson"
-    measure: Literal["spearman", "pearson"] = "spearman"
+    measure: Literal["pearson", "spearman"] = "pearson"
     permutations: int = Field(default=2000, ge=99)
+
+    @field_validator("pooling")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in POOLINGS:
+            raise UserError("unknown pooling", got=value, fix=did_you_mean(value, POOLINGS))
+        return value
 
 
 class Sweep(_Strict):

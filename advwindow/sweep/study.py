@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
     from advwindow.data import LabelledImages
     from advwindow.models import Classifier
+    from advwindow.window import Observation, Window
     from advwindow.words import WordSpace
 
 #: Fewer concepts than this have no concept geometry that a test could be run on.
 FEWEST_CONCEPTS = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     """A model, images and words that fit together.
 
     Attributes:
-        model: on its device.
+        model: on its device; its outputs have names.
         images: fitted to the model's input size.
         words: the word space.
         pixels: ``(N, C, H, W)`` on the model's device.
         labels: ``(N,)`` int64: the model's output for each image's true class.
-        label_names: a name for each output of the model.
         clean_logits: ``(N, K)``.
         model_sha256: identity of the model.
         images_sha256: identity of the images.
@@ -47,15 +47,22 @@ class Study:
     words: WordSpace
     pixels: Tensor
     labels: Tensor
-    label_names: tuple[str, ...]
     clean_logits: Tensor
     model_sha256: str
     images_sha256: str
+    _observations: dict[tuple[object, ...], Observation] = field(default_factory=dict)
 
     @property
     def correct(self) -> Tensor:
         """``(N,)`` bool: classified correctly, hence worth attacking."""
         return self.clean_logits.argmax(1) == self.labels
+
+    def observed(self, window: Window, tried: Tensor) -> Observation:
+        """The window's look at the clean images that are attacked, taken once for all attacks."""
+        key = (window.layers, window.pooling, window.similarity, tuple(tried.tolist()))
+        if key not in self._observations:
+            self._observations[key] = window.observe(self.pixels[tried], self.labels[tried])
+        return self._observations[key]
 
     def count_gradients(self, per_sample: int | None) -> int:
         """Most gradients an attack can spend here; 0 where the attack does not tell."""
@@ -74,15 +81,16 @@ def load_study(model_ref: str, images_ref: str, words_ref: str, *, device: torch
     pixels = images.pixels().to(device)
     clean = _answers(model, pixels, model_ref)
     labels = torch.tensor(match_labels(images, model.label_names, clean.shape[1]), device=device)
+    model_sha256 = model.sha256()
+    model.label_names = model.label_names or images.label_names
     study = Study(
         model=model,
         images=images,
         words=words,
         pixels=pixels,
         labels=labels,
-        label_names=tuple(model.label_names) or images.label_names,
         clean_logits=clean,
-        model_sha256=model.sha256(),
+        model_sha256=model_sha256,
         images_sha256=images.sha256(),
     )
     _check_concepts(study)
@@ -102,7 +110,7 @@ def _answers(model: Classifier, pixels: Tensor, model_ref: str) -> Tensor:
 
 def _check_concepts(study: Study) -> None:
     right = sorted(set(study.labels[study.correct].tolist()))
-    names = [study.label_names[label] for label in right]
+    names = [study.model.label_names[label] for label in right]
     concepts = len(resolve(names, study.words).indices) if names else 0
     if concepts < FEWEST_CONCEPTS:
         raise UserError(

@@ -52,8 +52,8 @@ def rsa(a: Array, b: Array, *, method: str = "spearman") -> float:
 
 def pair_values(matrices: Array) -> Array:
     """The upper triangles ``(..., N)`` of matrices ``(..., C, C)``, N = C (C - 1) / 2, row by row."""
-    upper = np.triu_indices(matrices.shape[-1], 1)
-    values: Array = matrices[..., *upper]
+    first, second = np.triu_indices(matrices.shape[-1], 1)
+    values: Array = matrices[..., first, second]
     return values
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+
 @dataclass(frozen=True, eq=False)
 class Numbers:
     """All numbers of an analysis.
@@ -90,6 +91,7 @@ def _sound_columns(
     pairs = np.concatenate([layer.pairs for layer in layers])
     covariance = dyadic_covariance(pairs, words.pairs(options.measure), len(evidence.concepts))
     return {
+        "alignment": estimate,
         **alignment,
         **_alignment_tests(estimate, pairs, words, options),
         **_two_vs_two_tests(alignment["two_vs_two"], layers, words, options),
@@ -143,26 +145,25 @@ def _alignment_intervals(estimate: Array, covariance: Covariance, options: Optio
         intervals(estimate[:, s], covariance, _contrasts(estimate.shape, s), seed=options.seed)
         for s in range(estimate.shape[1])
     ]
-    names = {
-        "se": "se", "ci_low": "low", "ci_high": "high", "band_low": "band_low", "band_high": "band_high", "upper": "upper",
-    }  # fmt: skip
-    return {column: np.stack([getattr(one, field) for one in found], axis=1) for column, field in names.items()}
+    names = ("se", "ci_low", "ci_high", "band_low", "band_high", "upper")
+    return {name: np.stack(values, axis=1) for name, values in zip(names, zip(*found, strict=True), strict=True)}
 
 
 def _drift(estimate: Array, swapped: Array, covariance: Covariance, options: Options) -> dict[str, Array]:
     """Drift of every condition but clean, with the p-values of the swap test ``swapped`` of shape (L, S, 1 + B)."""
     columns = {name: np.full(estimate.shape, np.nan) for name in _DRIFT}
-    columns["drift"] = estimate[:, :1] - estimate
     for s in range(1, estimate.shape[1]):
-        one = intervals(columns["drift"][:, s], covariance, _contrasts(estimate.shape, 0, s), seed=options.seed)
+        drift = estimate[:, 0] - estimate[:, s]
+        one = intervals(drift, covariance, _contrasts(estimate.shape, 0, s), seed=options.seed)
         test = resampled_p(swapped[:, s, 0], swapped[:, s, 1:].T, tail="both")
-        found = (one.se, one.low, one.high, one.band_low, one.band_high, test.raw, test.adjusted)
+        found = (drift, one.se, one.low, one.high, one.band_low, one.band_high, test.raw, test.adjusted)
         for name, values in zip(_DRIFT, found, strict=True):
             columns[name][:, s] = values
     return columns
 
 
 _DRIFT = (
+    "drift",
     "drift_se",
     "drift_ci_low",
     "drift_ci_high",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from advwindow.models.classifier import Classifier
 
 
-def capture(
-    model: Classifier, images: Tensor, layers: Sequence[str], *, pooling: str = "mean"
-) -> dict[str, Tensor]:
+def capture(model: Classifier, images: Tensor, layers: Sequence[str], *, pooling: str = "mean") -> dict[str, Tensor]:
     """Pooled activations of one batch, from one forward pass without gradients, in evaluation mode.
 
     Args:
@@ -37,8 +35,8 @@ def capture(
         times are ``layer``, ``layer#2``, ``layer#3``, ...
 
     Raises:
-        UserError: unknown pooling or layer, a layer that is never called, returns no tensor (or one not first), does not keep
-            the batch in its first dimension, does not suit the pooling, or whose activations are not finite.
+        UserError: unknown pooling or layer, or a layer that is never called, returns no tensor (or one not first), does
+            not keep the batch in its first dimension, does not suit the pooling, or whose activations are not finite.
     """
     return capture_with_logits(model, images, layers, pooling=pooling)[0]
 
@@ -60,8 +58,8 @@ def capture_with_logits(
 def recording(module: nn.Module, layers: Sequence[str], *, pooling: str = "mean") -> Iterator[dict[str, Tensor]]:
     """Record the pooled output of every call of these layers while the context is open.
 
-    Pooling happens inside the hook and always copies, so what later layers do in place cannot reach the record. The hooks
-    are removed on the way out, also after an exception.
+    Pooling happens inside the hook and always copies, so what later layers do in place cannot reach the record. The
+    hooks are removed on the way out, also after an exception.
 
     Args:
         module: the module whose submodules are named.
@@ -69,7 +67,7 @@ def recording(module: nn.Module, layers: Sequence[str], *, pooling: str = "mean"
         pooling: a key of `POOLINGS`.
 
     Yields:
-        ``layer``, ``layer#2``, ... to the pooled output ``(N, d)``, float32 on its own device, filled by forward passes.
+        ``layer``, ``layer#2``, ... to the pooled output ``(N, d)``, float32 on its own device; forward passes fill it.
 
     Raises:
         UserError: unknown pooling or layer.
@@ -91,7 +89,9 @@ def recording(module: nn.Module, layers: Sequence[str], *, pooling: str = "mean"
     with ExitStack() as hooks:
         for name in dict.fromkeys(layers):
             if name not in modules or not name:
-                raise UserError("the network has no such layer", got=name, fix=did_you_mean(name, filter(None, modules)))
+                raise UserError(
+                    "the network has no such layer", got=name, fix=did_you_mean(name, filter(None, modules))
+                )
             hooks.callback(modules[name].register_forward_hook(hook_for(name)).remove)
         yield calls
 
@@ -123,7 +123,9 @@ def _check(layer: str, pooled: Tensor, images: int) -> None:
 def _pooled(layer: str, output: object, pooling: str) -> Tensor:
     tensor = first_tensor(output)
     if tensor is None or tensor.dim() == 0:
-        raise UserError(f"layer {layer!r} returns no activations", got=type(output).__name__, fix="choose another layer")
+        raise UserError(
+            f"layer {layer!r} returns no activations", got=type(output).__name__, fix="choose another layer"
+        )
     if tensor.dim() <= 2:
         return tensor.to(torch.float32, copy=True).reshape(len(tensor), -1)
     return POOLINGS[pooling](tensor.float(), layer)
@@ -151,7 +153,7 @@ def _cls(tensor: Tensor, layer: str) -> Tensor:
 def _grid2(tensor: Tensor, layer: str) -> Tensor:
     if tensor.dim() != 4:
         raise _misfit(layer, tensor, "grid2", "maps (N, C, H, W)")
-    return cast("Tensor", torch.nn.functional.adaptive_avg_pool2d(tensor, 2)).flatten(1)
+    return torch.nn.functional.adaptive_avg_pool2d(tensor, 2).flatten(1)
 
 
 def _flatten(tensor: Tensor, _layer: str) -> Tensor:
@@ -160,10 +162,12 @@ def _flatten(tensor: Tensor, _layer: str) -> Tensor:
 
 def _misfit(layer: str, tensor: Tensor, pooling: str, expected: str) -> UserError:
     what = f"pooling {pooling!r} does not suit layer {layer!r}"
-    return UserError(what, got=f"shape {tuple(tensor.shape)}", expected=expected, fix="use pooling 'mean' or another layer")
+    return UserError(
+        what, got=f"shape {tuple(tensor.shape)}", expected=expected, fix="use pooling 'mean' or another layer"
+    )
 
 
-#: Each returns memory of its own. How ``(N, C, H, W)`` maps and ``(N, T, D)`` tokens become ``(N, d)``; outputs of two dimensions stay as they are.
+#: How ``(N, C, H, W)`` maps and ``(N, T, D)`` tokens become ``(N, d)``; outputs of two dimensions stay as they are.
 POOLINGS: dict[str, Callable[[Tensor, str], Tensor]] = {
     "mean": _mean,
     "max": _max,

@@ -38,8 +38,8 @@ class Covariance:
     def of(self, contrasts: Array) -> Array:
         """Covariance of linear combinations of the alignments.
 
-        A variance has two components, one from concepts and one from pairs. The first is never below 0, so no variance is
-        taken below that of independent pairs.
+        A variance has two components, one from concepts and one from pairs. The first is never below 0, so no variance
+        is taken below that of independent pairs.
 
         Args:
             contrasts: ``(M, K)``.
@@ -76,8 +76,8 @@ class Intervals(NamedTuple):
 def dyadic_covariance(pairs: Array, words: Array, concepts: int) -> Covariance:
     """Covariance of the correlations of ``K`` geometries with one word geometry.
 
-    The influence of pair ij on a correlation r is ``x_ij y_ij - (r / 2) (x_ij^2 + y_ij^2)`` for standardised x and y (for
-    Spearman: standardised ranks); variances are scaled by ``(C / (C - 2))^2`` for small samples.
+    The influence of pair ij on a correlation r is ``x_ij y_ij - (r / 2) (x_ij^2 + y_ij^2)`` for standardised x and y
+    (for Spearman: standardised ranks); variances are scaled by ``(C / (C - 2))^2`` for small samples.
 
     Args:
         pairs: ``(K, N)`` pair values with mean 0 and length 1 (`unit_pairs`), upper triangles row by row.
@@ -108,9 +108,7 @@ def intervals(estimates: Array, covariance: Covariance, contrasts: Array, *, see
     df = covariance.concepts - 1
     both, one = float(stats.t.ppf(0.975, df)) * se, float(stats.t.ppf(0.95, df)) * se
     band = band_factor(spread, df, seed=seed) * se
-    return Intervals(
-        se, estimates - both, estimates + both, estimates - band, estimates + band, estimates + one
-    )
+    return Intervals(se, estimates - both, estimates + both, estimates - band, estimates + band, estimates + one)
 
 
 def band_factor(covariance: Array, df: int, *, seed: int) -> float:

@@ -31,7 +31,7 @@ class LayerEvidence:
 
     Attributes:
         gram: of the concept means of all conditions, ``S * C`` patterns, condition by condition.
-        displacement: ``(S,)``, mean over images of ``||activation - clean|| / ||clean||``; 0 for clean, NaN if never defined.
+        displacement: ``(S,)``, mean over images of ``||activation - clean|| / ||clean||``; NaN if never defined.
         closeness: ``(T, C)``, for each trial the similarity of its activation to the clean concept means.
     """
 
@@ -82,7 +82,7 @@ class Evidence:
     trials: Trials
 
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-        """Plain arrays by name and string metadata, as safetensors files hold them; `from_arrays` reads them back."""
+        """Arrays by name and text metadata, as a safetensors file holds them; `from_arrays` reads both back."""
         arrays = _gram_arrays("words", self.word_gram)
         for name, layer in self.layers.items():
             arrays |= _gram_arrays(f"layers/{name}", layer.gram)

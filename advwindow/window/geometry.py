@@ -87,10 +87,10 @@ def word_geometry(evidence: Evidence) -> WordGeometry:
     if constant.any():
         words = ", ".join(word for word, flat in zip(evidence.words, constant, strict=True) if flat)
         raise UserError("word vectors without variance", got=words, fix="leave these classes out or use other words")
-    words = similarity(evidence.word_gram, evidence.similarity)
-    values = pair_values(words)
+    matrix = similarity(evidence.word_gram, evidence.similarity)
+    values = pair_values(matrix)
     return WordGeometry(
-        words, unit_pairs(values, "pearson"), unit_pairs(values, "spearman"), u_unit(evidence.word_gram.raw)
+        matrix, unit_pairs(values, "pearson"), unit_pairs(values, "spearman"), u_unit(evidence.word_gram.raw)
     )
 
 

@@ -1,9 +1,9 @@
 """Grams: the inner products from which every measure follows, accumulated without keeping an activation.
 
-What is stored, and why it is enough: `Gram.centred` holds the products of row-centred patterns (each pattern minus its own
-mean over features), from which the ancestor's Pearson similarity follows by normalising. Adding ``d m m^T`` gives the raw
-products, from which cosine, squared distances and (after U-centring) CKA follow. Only additions of float64 numbers lie
-between the stored Gram and either of them, so neither suffers cancellation beyond that of the float32 activations.
+What is stored, and why it is enough: `Gram.centred` holds the products of row-centred patterns (each pattern minus its
+own mean over features), from which the ancestor's Pearson similarity follows by normalising. Adding ``d m m^T`` gives
+the raw products, from which cosine, squared distances and (after U-centring) CKA follow. In float64 neither loses more
+digits than the float32 activations have lost already.
 """
 
 from __future__ import annotations
@@ -155,7 +155,8 @@ def displacement(clean: Array, moved: Array) -> Array:
     """
     reach = np.linalg.norm(moved.astype(np.float64) - clean, axis=1)
     size = np.linalg.norm(clean.astype(np.float64), axis=1)
-    return np.divide(reach, size, out=np.full(len(size), np.nan), where=size > 0)
+    moved_by: Array = np.divide(reach, size, out=np.full(len(size), np.nan), where=size > 0)
+    return moved_by
 
 
 def _unit_rows(rows: Array, similarity: str) -> Array:
@@ -164,4 +165,6 @@ def _unit_rows(rows: Array, similarity: str) -> Array:
         rows = rows - rows.mean(1, keepdims=True)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     # Below float32 resolution there is no variation, only rounding.
-    return np.divide(rows, length, out=np.full_like(rows, np.nan), where=length > np.finfo(np.float32).eps * size)
+    resolved = length > np.finfo(np.float32).eps * size
+    unit: Array = np.divide(rows, length, out=np.full_like(rows, np.nan), where=resolved)
+    return unit

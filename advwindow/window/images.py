@@ -39,7 +39,9 @@ def image_tests(evidence: Evidence, words: Array, options: Options) -> dict[str,
     trials = evidence.trials
     shape = (len(evidence.layers), len(evidence.conditions))
     columns = {name: np.full(shape, np.nan) for name in _COLUMNS}
-    columns["one_vs_two_n"] = np.tile(np.bincount(trials.condition, minlength=shape[1]).astype(np.float64), (shape[0], 1))
+    columns["one_vs_two_n"] = np.tile(
+        np.bincount(trials.condition, minlength=shape[1]).astype(np.float64), (shape[0], 1)
+    )
     masked = own_concepts(trials.truth, trials.wrong, len(words))
     permutations = label_permutations(options.permutations, len(words), seed=options.seed)
     for s in np.unique(trials.condition).tolist():
@@ -66,9 +68,10 @@ def image_tests(evidence: Evidence, words: Array, options: Options) -> dict[str,
 
 
 def own_concepts(truth: NDArray[np.int64], wrong: NDArray[np.int64], concepts: int) -> NDArray[np.bool_]:
-    """References to leave out for each trial, ``(T, C)``: its true concept and, where it is one, its predicted concept."""
+    """References to leave out for each trial, ``(T, C)``: its true concept and, where it is one, its wrong concept."""
     places = np.arange(concepts)
-    return (places == truth[:, None]) | (places == wrong[:, None])
+    own: NDArray[np.bool_] = (places == truth[:, None]) | (places == wrong[:, None])
+    return own
 
 
 def _sound(u: Array, masked: NDArray[np.bool_]) -> bool:

@@ -91,8 +91,8 @@ class Profiles(NamedTuple):
 def two_vs_two(a: Array, b: Array, *, ties: str = "half") -> TwoVsTwo:
     """Match every pair of concepts between two similarity (or distance) matrices.
 
-    Pair (i, j) is correct if ``r(A_i, B_i) + r(A_j, B_j) > r(A_i, B_j) + r(A_j, B_i)``, r the Pearson correlation over all
-    columns but i and j. Closed form: one matrix product instead of a loop over pairs.
+    Pair (i, j) is correct if ``r(A_i, B_i) + r(A_j, B_j) > r(A_i, B_j) + r(A_j, B_i)``, r the Pearson correlation over
+    all columns but i and j. Closed form: one matrix product instead of a loop over pairs.
 
     Args:
         a: ``(C, C)``, C at least 5; the diagonal is never used.
@@ -100,7 +100,8 @@ def two_vs_two(a: Array, b: Array, *, ties: str = "half") -> TwoVsTwo:
         ties: what a tie counts, a key of `TIES`; ``"fail"`` reproduces BrainBench.
 
     Raises:
-        UserError: shapes differ, too few concepts, an unknown tie rule, or (`ConstantPatternError`) a profile is constant.
+        UserError: shapes differ, too few concepts, an unknown tie rule.
+        ConstantPatternError: a profile is constant.
 
     Example:
         >>> space = np.corrcoef(np.random.default_rng(0).normal(size=(8, 20)))
@@ -132,20 +133,19 @@ def pair_wins(a: Array, b: Array, *, ties: str = "half") -> Array:
     own, other = profile_correlations(a, b)
     balance = own - other
     wins = tie_scores(balance + balance.swapaxes(-1, -2), ties)
-    wins[..., *np.diag_indices(len(b))] = 0
-    return wins
+    return _clear_diagonal(wins)
 
 
 def one_vs_two_grid(a: Array, b: Array, *, ties: str = "half") -> tuple[Array, Array]:
     """The 1 vs 2 test for every (source, target) pair of concepts at once.
 
     Args:
-        a: ``(C, C)``, entry ``[s, k]`` the similarity of concept s under attack to clean concept k; need not be symmetric.
+        a: ``(C, C)``, entry ``[s, k]`` the similarity of concept s under attack to clean concept k; not symmetric.
         b: ``(C, C)`` word similarity.
         ties: a key of `TIES`.
 
     Returns:
-        Wins and margins, each ``(C, C)``: entry ``[s, t]`` compares word s (source) with word t (target) without columns s
+        Wins and margins, ``(C, C)``: entry ``[s, t]`` compares word s (source) with word t (target) without columns s
         and t; a positive margin means closer to the source. Diagonals are 0.
 
     Raises:
@@ -173,8 +173,8 @@ def one_vs_two(u: Array, first: Array, second: Array, *, masked: NDArray[np.bool
         ties: a key of `TIES`.
 
     Raises:
-        UserError: no images, fewer than three references left, an unknown tie rule, or (`ConstantPatternError`) a profile
-            is constant.
+        UserError: no images, fewer than three references left, an unknown tie rule.
+        ConstantPatternError: a profile is constant.
     """
     if not len(u):
         raise UserError("1 vs 2 has no images to test", expected="at least one image with a wrong prediction")
@@ -208,12 +208,9 @@ def profile_correlations(a: Array, b: Array) -> Profiles:
 
 def without_diagonal(a: Array) -> Array:
     """A copy minus its off-diagonal mean, with a zero diagonal; Pearson does not see the shift."""
-    a = np.array(a, np.float64)
-    diagonal = np.diag_indices(a.shape[-1])
-    a[..., *diagonal] = 0
+    a = _clear_diagonal(np.array(a, np.float64))
     a -= a.sum((-1, -2), keepdims=True) / (a.shape[-1] * (a.shape[-1] - 1))
-    a[..., *diagonal] = 0
-    return a
+    return _clear_diagonal(a)
 
 
 def masked_sums(a: Array) -> tuple[Array, Array]:
@@ -229,13 +226,14 @@ def masked_sums(a: Array) -> tuple[Array, Array]:
     total = a.sum(-1)[..., None] - a
     power = n * ((a * a).sum(-1)[..., None] - a * a)
     spread = power - total * total
-    diagonal = np.diag_indices(a.shape[-1])
-    spread[..., *diagonal] = 1
-    power[..., *diagonal] = 0
-    flat = ~(spread > _CONSTANT * power)
+    on_diagonal = np.eye(a.shape[-1], dtype=bool)
+    spread = np.where(on_diagonal, 1.0, spread)
+    flat = ~(spread > _CONSTANT * power) & ~on_diagonal
     if flat.any():
         rows = sorted(set(np.nonzero(flat)[-2].tolist()))
-        raise ConstantPatternError("a similarity profile is constant, so it correlates with nothing", got=f"rows {rows}")
+        raise ConstantPatternError(
+            "a similarity profile is constant, so it correlates with nothing", got=f"rows {rows}"
+        )
     return total, spread
 
 
@@ -250,7 +248,8 @@ def unit_profiles(profiles: Array, masked: NDArray[np.bool_]) -> Array:
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     if not (length**2 > _CONSTANT * (kept**2).sum(1, keepdims=True)).all():
         raise ConstantPatternError("a similarity profile is constant, so it correlates with nothing")
-    return centred / length
+    unit: Array = centred / length
+    return unit
 
 
 def tie_scores(difference: Array, ties: str) -> Array:
@@ -262,6 +261,12 @@ def tie_scores(difference: Array, ties: str) -> Array:
     if ties not in TIES:
         raise UserError("unknown tie rule", got=ties, fix=did_you_mean(ties, TIES))
     return np.where(np.abs(difference) <= _TIE, TIES[ties], (difference > 0).astype(np.float64))
+
+
+def _clear_diagonal(a: Array) -> Array:
+    places = np.arange(a.shape[-1])
+    a[..., places, places] = 0
+    return a
 
 
 def check_matrices(a: Array, b: Array) -> None:

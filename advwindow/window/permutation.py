@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advwindow.streams import stream
+from advwindow.window.alignment import pair_values
 from advwindow.window.matching import masked_sums, tie_scores, unit_profiles, without_diagonal
 
 if TYPE_CHECKING:
@@ -79,7 +80,6 @@ def two_vs_two_null(a: Array, b: Array, permutations: Indices, *, ties: str = "h
     (ua, va), (ub, vb) = masked_sums(a), masked_sums(b)
     inverse_a, inverse_b = 1 / np.sqrt(va), 1 / np.sqrt(vb)
     sums_a, sums_b, scaled_a, scaled_b = ua * inverse_a, ub * inverse_b, n * a * inverse_a, b * inverse_b
-    upper = np.triu_indices(concepts, 1)
     null = np.empty((len(permutations), len(a)))
     for rows in _blocks(len(permutations), a.size):
         order = permutations[rows]
@@ -90,11 +90,11 @@ def two_vs_two_null(a: Array, b: Array, permutations: Indices, *, ties: str = "h
         balance *= inverse_a
         balance -= scaled_a * scaled
         balance -= sums_a * (sums - sums.swapaxes(-1, -2))
-        null[rows] = tie_scores((balance + balance.swapaxes(-1, -2))[..., *upper], ties).mean(-1)
+        null[rows] = tie_scores(pair_values(balance + balance.swapaxes(-1, -2)), ties).mean(-1)
     return null
 
 
-def one_vs_two_null(  # noqa: PLR0913 - two words and their masks for each image
+def one_vs_two_null(
     u: Array,
     first: Array,
     second: Array,
@@ -132,7 +132,7 @@ def one_vs_two_null(  # noqa: PLR0913 - two words and their masks for each image
 
 
 def first_return(permutations: Indices, masked: Indices) -> Indices:
-    """Permutations of the unmasked places, induced by permutations of all: follow each until it leaves the masked places.
+    """Permutations of the unmasked places, induced by permutations of all: each is followed until it leaves the masked.
 
     Args:
         permutations: ``(B, C)``.

@@ -1,7 +1,7 @@
 """The swap test: is a layer's loss of alignment larger than if clean and attacked patterns were interchangeable?
 
-One coin a concept swaps its clean and attacked pattern, in all layers together. Both similarity matrices then follow from
-the stacked one as quadratic forms in the coins, so that no matrix is ever gathered.
+One coin a concept swaps its clean and attacked pattern, in all layers together. Both similarity matrices then follow
+from the stacked one as quadratic forms in the coins, so that no matrix is ever gathered.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def swap_null(stacked: Array, words: Array, coins: Array, *, measure: str = "spe
     """
     clean, mixed, other = _blocks(stacked, measure)
     first, second = zip(
-        *(_swapped(f(clean), f(mixed), f(other), coins) for f in (lambda z: z * words, _identity, np.square)), strict=True
+        *(_swapped(f(clean), f(mixed), f(other), coins) for f in (lambda z: z * words, _identity, np.square)),
+        strict=True,
     )
     pairs = len(words) * (len(words) - 1) / 2
     drift = _correlation(first, pairs) - _correlation(second, pairs)

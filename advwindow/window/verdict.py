@@ -98,7 +98,7 @@ def judge(facts: Facts) -> Judgement:
 
 def undecided(reason: str) -> Judgement:
     """The judgement on a layer that has no geometry."""
-    return Judgement(Verdict.UNANCHORED, False, Verdict.UNANCHORED, reason)  # noqa: FBT003 - the field is named above
+    return Judgement(Verdict.UNANCHORED, False, Verdict.UNANCHORED, reason)
 
 
 def _geometry(facts: Facts) -> Verdict:
@@ -119,12 +119,12 @@ def _notes(facts: Facts, verdict: Verdict) -> list[str]:
     few = facts.concepts < DRIFT_CONCEPTS
     noise = facts.beyond_noise
     said = {
-        f"Collapse is not claimed with fewer than {COLLAPSE_CONCEPTS} concepts, though what is left lies below its bound.": (
+        f"What is left lies below the collapse bound, but {COLLAPSE_CONCEPTS} concepts are needed for that claim.": (
             verdict is Verdict.ERODED and _below(facts)
         ),
         f"With {facts.concepts} concepts the swap test cannot reach significance.": aligned and few,
         "Alignment rose significantly.": aligned and facts.drift_p <= ALPHA and facts.drift < 0,
-        "The band of the drift excludes zero but the swap test does not reject: the activations may have shifted together.": (
+        "The band of the drift excludes zero but the swap test does not reject: all activations may have shifted.": (
             verdict is Verdict.INTACT and not few and facts.drift_low > 0 and facts.drift_p > ALPHA
         ),
         "What is left is below zero: the geometry is inverted.": aligned and facts.band_high < 0,

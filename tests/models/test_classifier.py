@@ -69,9 +69,17 @@ def test_evaluating_restores_every_mode_also_after_an_exception():
     model.train()
     model.module.body[1].eval()
     before = {name: module.training for name, module in model.named_modules()}
-    with pytest.raises(ZeroDivisionError), evaluating(model):
-        assert not any(module.training for module in model.modules())
-        raise ZeroDivisionError
+    inside = []
+
+    def fail():
+        with evaluating(model):
+            inside.extend(module.training for module in model.modules())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert inside
+    assert not any(inside)
     assert {name: module.training for name, module in model.named_modules()} == before
 
 

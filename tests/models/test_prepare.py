@@ -128,7 +128,7 @@ class Scaled(nn.Conv2d):
     """A subclass that changes its weight on the way, as weight standardisation does."""
 
     def forward(self, x):
-        return self._conv_forward(x, self.weight - self.weight.mean((1, 2, 3), keepdim=True), self.bias)
+        return self._conv_forward(x, self.weight / self.weight.square().sum((1, 2, 3), keepdim=True), self.bias)
 
 
 @pytest.mark.parametrize("body", [RawReused(), InPlace(), ReadsItsNorm(), Residual(conv=Scaled)])

@@ -1,0 +1,42 @@
+# Every target does its own set-up: on a fresh machine only Python 3.11+, make and a compiler are needed.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install attack test lint type bench clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+install: $(STAMP)  ## make .venv with everything in it
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "advwindow needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[all]" --group dev
+	@touch $(STAMP)
+
+attack: $(STAMP)  ## attack the embedded network, look through the window, write the PDF
+	$(BIN)/advwindow attack attacks/quick.toml
+
+test: $(STAMP)  ## run the tests
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not bench"
+
+lint: $(STAMP)  ## style, format and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+type: $(STAMP)  ## strict types
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## pairwise benchmarks, ratios of two things run alternately
+	$(BIN)/python -m pytest -m bench -s tests/bench
+
+clean:  ## remove the environment and caches; runs and reports stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,5 @@
+"""``python -m advwindow`` is ``advwindow``."""
+
+from advwindow.cli import main
+
+main()

@@ -1,0 +1,150 @@
+"""Captions that state the finding, and texts for those who cannot see the figure; all made from the data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from advwindow.reports.findings import at_layer, best_layer, headline, places, tally, worst_layer
+from advwindow.reports.reading import VERDICTS
+from advwindow.reports.style import MARKS
+from advwindow.reports.text import count, number, percent, printable, shorten, span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from advwindow.reports.reading import Attacked, Study
+
+
+class Words(NamedTuple):
+    """What is said about a figure: the caption that all see, and the text in place of the figure."""
+
+    caption: str
+    alt: str
+
+
+def verdict_words(study: Study) -> Words:
+    """About the verdict strip."""
+    key = "; ".join(f"{mark.letter} {verdict}: {mark.meaning}" for verdict, mark in MARKS.items())
+    caption = f"What became of the meaning in each of the {len(study.names)} layers under each attack. {key}."
+    return Words(caption, _alt(study, "Matrix of verdicts, layers by attacks.", _verdicts))
+
+
+def alignment_words(study: Study) -> Words:
+    """About alignment against depth."""
+    attack = headline(study)
+    best = best_layer(attack)
+    left, noisy = (at_layer(attack, best["layer"], condition) for condition in ("attack", "noise"))
+    caption = (
+        f"Clean images are aligned best with words at {_name(best)} ({number(best['alignment'])}). There {attack.title} "
+        f"leaves {number(left['alignment'])}, noise of the same size {number(noisy['alignment'])}."
+    )
+    return Words(caption, _alt(study, "Alignment with words against depth, one panel per attack.", _alignments))
+
+
+def two_vs_two_words(study: Study) -> Words:
+    """About the 2 vs 2 test."""
+    attack = headline(study)
+    best = best_layer(attack)
+    left = at_layer(attack, best["layer"], "attack")
+    caption = (
+        f"At {_name(best)} the activations of {_share(best['two_vs_two'])} of all pairs of concepts are matched to the "
+        f"right words on clean images and {_share(left['two_vs_two'])} under {attack.title}; guessing gives 50 %."
+    )
+    return Words(caption, _alt(study, "2 vs 2 accuracy against depth, one panel per attack.", _accuracies))
+
+
+def drift_words(study: Study) -> Words:
+    """About drift."""
+    attack = headline(study)
+    worst = worst_layer(attack)
+    fell = attack.rows().filter((pl.col("drift_p_adjusted") <= 0.05) & (pl.col("drift") > 0)).height
+    noise = attack.rows("noise")["drift"].abs().max()
+    assert noise is None or isinstance(noise, float)
+    caption = (
+        f"Under {attack.title} the drift is largest at {_name(worst)}: {number(worst['drift'])} "
+        f"{span(worst['drift_ci_low'], worst['drift_ci_high'])}. It is significant in {fell} of "
+        f"{count(len(study.names), 'layer')}. Noise of the same size changes alignment by {number(noise)} at most."
+    )
+    return Words(caption, _alt(study, "Drift against depth with intervals, one panel per attack.", _drifts))
+
+
+def beyond_noise_words(study: Study) -> Words:
+    """About drift beyond noise."""
+    attack = headline(study)
+    above = attack.rows().filter(pl.col("drift_beyond_noise_low") > 0)["layer"].to_list()
+    where = f" ({places(study.names, above)})" if above else ""
+    caption = (
+        f"What the attack takes beyond noise of the same size. Under {attack.title} the interval lies above zero in "
+        f"{count(len(above), 'layer')}{where}; these intervals hold layer by layer."
+    )
+    return Words(caption, _alt(study, "Drift beyond noise against depth, one panel per attack.", _excesses))
+
+
+def one_vs_two_words(study: Study) -> Words:
+    """About the 1 vs 2 test."""
+    told = [(attack, _lowest(attack)) for attack in study.attacks if _lowest(attack) is not None]
+    if not told:
+        return Words("No fooled image has words for both of its classes.", "Empty panels: there was nothing to test.")
+    attack, low = min(told, key=lambda each: each[1]["one_vs_two"])
+    caption = (
+        f"Of fooled images, the share that a layer still holds closer to the true word than to the wrong one. It is "
+        f"lowest at {_name(low)} under {attack.title}: {_share(low['one_vs_two'])} of "
+        f"{count(low['one_vs_two_n'], 'image')}."
+    )
+    return Words(caption, _alt(study, "Share of fooled images closer to the true word, by layer and attack.", _lows))
+
+
+def _alt(study: Study, what: str, tell: Callable[[Attacked], str]) -> str:
+    return " ".join([what, *(f"{attack.title}: {tell(attack)}." for attack in study.attacks)])
+
+
+def _name(row: dict[str, Any]) -> str:
+    return shorten(printable(str(row["layer"])), 40)
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else percent(value)
+
+
+def _verdicts(attack: Attacked) -> str:
+    rows, names = attack.rows(), [str(name) for name in attack.rows()["layer"]]
+    chosen = {verdict: rows.filter(pl.col("verdict") == verdict)["layer"].to_list() for verdict in VERDICTS}
+    chosen["hijacked"] = rows.filter(pl.col("hijacked"))["layer"].to_list()
+    return "; ".join(f"{verdict} {places(names, layers)}" for verdict, layers in chosen.items() if layers)
+
+
+def _alignments(attack: Attacked) -> str:
+    best = best_layer(attack)
+    left = at_layer(attack, best["layer"], "attack")["alignment"]
+    last = attack.rows().row(-1, named=True)
+    return (
+        f"at {_name(best)} from {number(best['alignment'])} to {number(left)}; in the last layer {number(last['alignment'])}"
+    )
+
+
+def _accuracies(attack: Attacked) -> str:
+    best = best_layer(attack)
+    left = at_layer(attack, best["layer"], "attack")["two_vs_two"]
+    return f"at {_name(best)} from {_share(best['two_vs_two'])} to {_share(left)}"
+
+
+def _drifts(attack: Attacked) -> str:
+    worst = worst_layer(attack)
+    return f"largest at {_name(worst)}, {number(worst['drift'])}; {count(tally(attack).fallen, 'layer')} fell significantly"
+
+
+def _excesses(attack: Attacked) -> str:
+    worst = worst_layer(attack)
+    return f"at {_name(worst)} {number(worst['drift_beyond_noise'])}"
+
+
+def _lowest(attack: Attacked) -> dict[str, Any] | None:
+    rows = attack.rows().filter(pl.col("one_vs_two").is_not_null()).sort("one_vs_two", maintain_order=True)
+    return rows.row(0, named=True) if rows.height else None
+
+
+def _lows(attack: Attacked) -> str:
+    low = _lowest(attack)
+    return "nothing to test" if low is None else f"lowest at {_name(low)}, {_share(low['one_vs_two'])}"

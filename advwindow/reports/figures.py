@@ -1,0 +1,193 @@
+"""The figures of a report: pure functions from tables of layers to figures.
+
+All take the tables by the title of their attack, as `advwindow.reports.reading.Study.layers` gives them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from advwindow.reports.panels import grid, legend, values
+from advwindow.reports.reading import ALPHA, layers_under
+from advwindow.reports.style import ATTACK, CHANCE, CLEAN, FAINT, INK, NOISE, house_style
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    Layers = Mapping[str, pl.DataFrame]
+
+_LOOK = {
+    "clean": {"color": CLEAN, "linestyle": "-", "marker": "o"},
+    "noise": {"color": NOISE, "linestyle": "--", "marker": ""},
+    "attack": {"color": ATTACK, "linestyle": "-", "marker": "D"},
+}
+_BAND = 0.15
+_NAMES = {"clean": "clean", "noise": "noise of the same size", "attack": "attack"}
+
+
+def alignment(layers: Layers, *, measure: str = "spearman") -> Figure:
+    """Alignment with words against depth: clean, matched noise, attack; bands hold for all layers at once.
+
+    Args:
+        layers: tables of layers by attack.
+        measure: name of the correlation, for the axis.
+    """
+    with house_style():
+        figure, panels = _begin(layers, ylabel=f"alignment with words ({measure.capitalize()})", height=40)
+        for axes, table in zip(panels, layers.values(), strict=True):
+            _chance_band(axes, layers_under(table, "clean"))
+            for condition in ("clean", "attack"):
+                _band(axes, layers_under(table, condition), condition, "band_low", "band_high")
+            _curves(axes, table, "alignment")
+            _dots(axes, layers_under(table, "attack"))
+        keys = {
+            "95 % band": Patch(facecolor=CLEAN, alpha=_BAND),
+            "chance, 95 %": Patch(facecolor=CHANCE),
+            "drift significant": Line2D([], [], color=INK, marker="v", linestyle="", markersize=3),
+        }
+        legend(figure, _condition_keys() | keys)
+    return figure
+
+
+def two_vs_two(layers: Layers) -> Figure:
+    """Share of pairs of concepts told apart, against depth; hollow where not significantly above chance."""
+    with house_style():
+        figure, panels = _begin(layers, ylabel="2 vs 2 accuracy", height=34)
+        for axes, table in zip(panels, layers.values(), strict=True):
+            axes.axhline(0.5, color=NOISE, linewidth=0.6, label="chance")
+            _curves(axes, table, "two_vs_two", p_column="two_vs_two_p_adjusted")
+        hollow = Line2D([], [], color=INK, marker="o", markerfacecolor="white", linestyle="")
+        chance = Line2D([], [], color=NOISE, linewidth=0.6)
+        legend(figure, _condition_keys() | {"chance": chance, "hollow: not above chance": hollow})
+    return figure
+
+
+def drift(layers: Layers) -> Figure:
+    """Clean alignment minus alignment under the attack, with 95 % intervals, beside the drift under noise."""
+    with house_style():
+        figure, panels = _begin(layers, ylabel="drift (lost alignment)", height=36)
+        for axes, table in zip(panels, layers.values(), strict=True):
+            axes.axhline(0, color=INK, linewidth=0.6)
+            noise, attack = layers_under(table, "noise"), layers_under(table, "attack")
+            _band(axes, noise, "noise", "drift_ci_low", "drift_ci_high")
+            axes.plot(values(noise, "depth"), values(noise, "drift"), label="noise", **_LOOK["noise"])
+            _points(axes, attack, "drift", ("drift_ci_low", "drift_ci_high"), _significant(attack, "drift_p_adjusted"))
+        noise_key = {"noise of the same size, 95 %": Line2D([], [], **_LOOK["noise"])}
+        legend(figure, _point_keys("attack, 95 %", "hollow: not significant over all layers") | noise_key)
+    return figure
+
+
+def beyond_noise(layers: Layers) -> Figure:
+    """Drift under the attack minus drift under noise of the same size, with 95 % intervals."""
+    with house_style():
+        figure, panels = _begin(layers, ylabel="drift beyond noise", height=26)
+        for axes, table in zip(panels, layers.values(), strict=True):
+            axes.axhline(0, color=INK, linewidth=0.6)
+            attack = layers_under(table, "attack")
+            ends = ("drift_beyond_noise_low", "drift_beyond_noise_high")
+            _points(axes, attack, "drift_beyond_noise", ends, values(attack, ends[0]) > 0)
+        legend(figure, _point_keys("attack minus noise, 95 %", "hollow: interval holds zero"))
+    return figure
+
+
+def one_vs_two(layers: Layers) -> Figure:
+    """Share of fooled images that a layer still holds closer to the true word than to the wrong one."""
+    with house_style():
+        figure, panels = _begin(layers, ylabel="closer to the true word", height=30)
+        for axes, table in zip(panels, layers.values(), strict=True):
+            attack = layers_under(table, "attack")
+            axes.axhline(0.5, color=NOISE, linewidth=0.6)
+            axes.set_ylim(-0.05, 1.05)
+            axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+            _points(axes, attack, "one_vs_two", None, _significant(attack, "one_vs_two_p_adjusted"))
+            _note(axes, f"{_most(attack, 'one_vs_two_n')} images")
+        legend(figure, _point_keys("fooled images", "hollow: not significantly below one half"))
+    return figure
+
+
+def _begin(layers: Layers, *, ylabel: str, height: float) -> tuple[Figure, list[Axes]]:
+    first = next(iter(layers.values()))
+    names = [str(name) for name in layers_under(first, "clean")["layer"]]
+    return grid(list(layers), names, ylabel=ylabel, height=height)
+
+
+def _curves(axes: Axes, table: pl.DataFrame, column: str, *, p_column: str = "") -> None:
+    for condition, look in _LOOK.items():
+        rows = layers_under(table, condition)
+        depth, height = values(rows, "depth"), values(rows, column)
+        axes.plot(depth, height, label=condition, zorder=3, **{**look, "marker": "" if p_column else look["marker"]})
+        if p_column and look["marker"]:
+            filled = _significant(rows, p_column) | np.isnan(values(rows, p_column))
+            _markers(axes, depth, height, filled, condition)
+
+
+def _band(axes: Axes, rows: pl.DataFrame, condition: str, low: str, high: str) -> None:
+    color = _LOOK[condition]["color"]
+    axes.fill_between(values(rows, "depth"), values(rows, low), values(rows, high), color=color, alpha=_BAND, linewidth=0)
+
+
+def _chance_band(axes: Axes, rows: pl.DataFrame) -> None:
+    low, high = values(rows, "chance_low"), values(rows, "chance_high")
+    axes.fill_between(values(rows, "depth"), low, high, color=CHANCE, linewidth=0, zorder=0)
+    axes.axhline(0, color=FAINT, linewidth=0.6, zorder=1)
+
+
+def _dots(axes: Axes, rows: pl.DataFrame) -> None:
+    """Marks along the upper edge where the drift is significant."""
+    depth = values(rows, "depth")[_significant(rows, "drift_p_adjusted") & (values(rows, "drift") > 0)]
+    heights = np.full(len(depth), 0.97)
+    transform = axes.get_xaxis_transform()
+    axes.plot(
+        depth, heights, transform=transform, color=INK, marker="v", linestyle="", markersize=3, label="drift significant"
+    )
+
+
+def _points(
+    axes: Axes, rows: pl.DataFrame, column: str, ends: tuple[str, str] | None, filled: NDArray[np.bool_]
+) -> None:
+    depth, height = values(rows, "depth"), values(rows, column)
+    if ends:
+        axes.vlines(depth, values(rows, ends[0]), values(rows, ends[1]), color=ATTACK, linewidth=0.9, zorder=3)
+    axes.plot(depth, height, color=ATTACK, linewidth=0.5, label="attack", zorder=3)
+    _markers(axes, depth, height, filled, "attack")
+
+
+def _markers(
+    axes: Axes, depth: NDArray[np.float64], height: NDArray[np.float64], filled: NDArray[np.bool_], condition: str
+) -> None:
+    look = _LOOK[condition]
+    for mask, face in ((filled, look["color"]), (~filled, "white")):
+        axes.plot(
+            depth[mask], height[mask], linestyle="", marker=look["marker"], color=look["color"], markerfacecolor=face,
+            markeredgewidth=0.7, zorder=4, label=f"{condition} {'filled' if mask is filled else 'hollow'}",
+        )  # fmt: skip
+
+
+def _significant(rows: pl.DataFrame, column: str) -> NDArray[np.bool_]:
+    return values(rows, column) <= ALPHA
+
+
+def _most(rows: pl.DataFrame, column: str) -> int:
+    return int(np.nan_to_num(values(rows, column)).max(initial=0))
+
+
+def _note(axes: Axes, text: str) -> None:
+    axes.text(1, 1.02, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=6, color=NOISE)
+
+
+def _condition_keys() -> dict[str, Line2D | Patch]:
+    return {_NAMES[condition]: Line2D([], [], **look) for condition, look in _LOOK.items()}
+
+
+def _point_keys(filled: str, hollow: str) -> dict[str, Line2D]:
+    look = {"color": ATTACK, "marker": "D", "linewidth": 0.9}
+    return {filled: Line2D([], [], **look), hollow: Line2D([], [], **look, markerfacecolor="white", linestyle="")}

@@ -1,0 +1,196 @@
+"""What a study found, in numbers and in sentences made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from advwindow.reports.reading import VERDICTS
+from advwindow.reports.text import capital, count, listing, number, percent, percent_span, printable, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from advwindow.reports.reading import Attacked, Study
+
+_FALLEN = ("eroded", "collapsed")
+_MOST_RUNS = 4
+_NAME_WIDTH = 40
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many layers got which verdict under one attack.
+
+    Attributes:
+        verdicts: number of layers by verdict on the geometry.
+        hijacked: layers in which images are closer to the wrong word, whatever the geometry says.
+        noise: layers that fell under the noise control.
+        layers: all of them.
+    """
+
+    verdicts: dict[str, int]
+    hijacked: int
+    noise: int
+    layers: int
+
+    @property
+    def fallen(self) -> int:
+        """Layers with a significant loss."""
+        return sum(self.verdicts[verdict] for verdict in _FALLEN)
+
+
+def tally(attack: Attacked) -> Tally:
+    """Count the verdicts of an attack."""
+    rows = attack.rows()
+    return Tally(
+        {verdict: rows.filter(pl.col("verdict") == verdict).height for verdict in VERDICTS},
+        rows.filter(pl.col("hijacked")).height,
+        attack.rows("noise").filter(pl.col("verdict").is_in(_FALLEN)).height,
+        rows.height,
+    )
+
+
+def headline(study: Study) -> Attacked:
+    """The attack to speak of: the lowest robust accuracy, then most layers fallen, then the largest drift."""
+    return min(study.attacks, key=lambda attack: (attack.robust, -tally(attack).fallen, -_largest_drift(attack)))
+
+
+def worst_layer(attack: Attacked) -> dict[str, Any]:
+    """The row of the largest drift, among layers that are aligned with words if there are any."""
+    rows = attack.rows().filter(pl.col("drift").is_not_null())
+    anchored = rows.filter(pl.col("verdict") != "unanchored")
+    ranked = (rows if anchored.is_empty() else anchored).sort("drift", descending=True, maintain_order=True)
+    return ranked.row(0, named=True) if ranked.height else attack.rows().row(0, named=True)
+
+
+def best_layer(attack: Attacked) -> dict[str, Any]:
+    """The clean row of the layer that is aligned best with words."""
+    ranked = attack.rows("clean").sort("alignment", descending=True, nulls_last=True, maintain_order=True)
+    return ranked.row(0, named=True)
+
+
+def at_layer(attack: Attacked, layer: str, condition: str) -> dict[str, Any]:
+    """The row of a layer under a condition."""
+    return attack.rows(condition).filter(pl.col("layer") == layer).row(0, named=True)
+
+
+def answer(study: Study) -> list[str]:
+    """Three to five sentences: is the network fooled, where does the meaning go, and is it more than noise does?"""
+    attack = headline(study)
+    return [part for part in (_fooled(study, attack), _meaning(attack), _hijacked(attack), _control(attack)) if part]
+
+
+def caveats(study: Study) -> list[str]:
+    """What the window and the attacks warn of, each sentence once, with the attacks it is about."""
+    told: dict[str, list[str]] = {}
+    for attack in study.attacks:
+        for caveat in (*attack.summary["caveats"], *_attack_caveats(attack)):
+            told.setdefault(printable(str(caveat)), []).append(attack.title)
+    everywhere = len(study.attacks)
+    return [text if len(who) == everywhere else f"{listing(who)}: {text}" for text, who in told.items()]
+
+
+def places(names: Sequence[str], chosen: Collection[str]) -> str:
+    """Chosen layers in words, neighbours joined: ``blocks.3 and blocks.11 to head``.
+
+    Args:
+        names: all layers in order.
+        chosen: those to name.
+    """
+    runs: list[list[str]] = []
+    for before, name in zip([None, *names], names, strict=False):
+        if name not in chosen:
+            continue
+        if before in chosen and runs:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    told = [_run(run) for run in runs]
+    hidden = sum(len(run) for run in runs[_MOST_RUNS:])
+    return listing([*told[:_MOST_RUNS], f"{hidden} more"] if hidden else told)
+
+
+def _run(run: Sequence[str]) -> str:
+    first, last = (shorten(printable(name), _NAME_WIDTH) for name in (run[0], run[-1]))
+    return first if len(run) == 1 else f"{first} and {last}" if len(run) == 2 else f"{first} to {last}"
+
+
+def _largest_drift(attack: Attacked) -> float:
+    return float(worst_layer(attack)["drift"] or 0.0)
+
+
+def _fooled(study: Study, attack: Attacked) -> str:
+    summary, tried = attack.summary, attack.tried
+    whom = (
+        f"all {count(tried, 'correctly classified image')}"
+        if summary["successes"] == tried
+        else f"{summary['successes']} of {count(tried, 'correctly classified image')}"
+    )
+    robust = percent(attack.robust)
+    interval = percent_span(summary["robust_low"], summary["robust_high"])
+    told = (
+        f"{attack.title} fools {whom}: accuracy falls from {percent(summary['clean_accuracy'])} to {robust} "
+        f"(95 % interval {interval})."
+    )
+    alike = sum(other.robust == attack.robust for other in study.attacks) - 1
+    return told + (f" {capital(count(alike, 'other attack'))} of {len(study.attacks)} reach the same." if alike > 1 else "")
+
+
+def _meaning(attack: Attacked) -> str:
+    tallied, names = tally(attack), [str(name) for name in attack.rows()["layer"]]
+    worst = worst_layer(attack)
+    if worst["drift"] is None:
+        return "No layer has a geometry that could be compared with words."
+    layer = shorten(printable(worst["layer"]), _NAME_WIDTH)
+    clean = at_layer(attack, worst["layer"], "clean")["alignment"]
+    fall = f"{number(clean)} to {number(worst['alignment'])} at {layer}"
+    if tallied.verdicts["unanchored"] == tallied.layers:
+        return f"None of the {tallied.layers} layers is aligned with words even on clean images: there is nothing to lose."
+    if not tallied.fallen:
+        return (
+            f"In none of the {tallied.layers} layers does alignment with words fall significantly; "
+            f"the largest fall is from {fall}."
+        )
+    parts = []
+    for verdict in reversed(_FALLEN):
+        chosen = attack.rows().filter(pl.col("verdict") == verdict)["layer"].to_list()
+        if chosen:
+            parts.append(f"{verdict} in {count(len(chosen), 'layer')} ({places(names, chosen)})")
+    return f"Of {tallied.layers} layers, meaning is {listing(parts)}: alignment with words falls from {fall}."
+
+
+def _hijacked(attack: Attacked) -> str:
+    rows = attack.rows()
+    chosen = rows.filter(pl.col("hijacked"))["layer"].to_list()
+    if not chosen:
+        return ""
+    where = places([str(name) for name in rows["layer"]], chosen)
+    return f"In {count(len(chosen), 'layer')} ({where}) fooled images look more like the wrong word than the true one."
+
+
+def _control(attack: Attacked) -> str:
+    noise = attack.rows("noise")
+    if noise.is_empty():
+        return ""
+    fallen = tally(attack).noise
+    if not fallen:
+        return "Random noise of the same size moves no layer significantly."
+    return f"Random noise of the same size moves {count(fallen, 'layer')} significantly, too."
+
+
+def _attack_caveats(attack: Attacked) -> list[str]:
+    summary = attack.summary
+    lost = summary["successes"] - summary["success_8bit"]
+    said = {
+        f"{count(summary['zero_gradients'], 'step')} met a gradient that vanished: the attack may be weaker than it looks.": (
+            summary["zero_gradients"] > 0
+        ),
+        f"{count(summary['nonfinite_gradients'], 'step')} met a gradient that was no number; it was replaced by zero.": (
+            summary["nonfinite_gradients"] > 0
+        ),
+        f"{count(lost, 'adversarial image')} would not survive rounding to 8 bits.": lost > 0,
+    }
+    return [sentence for sentence, applies in said.items() if applies]

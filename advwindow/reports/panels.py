@@ -1,0 +1,97 @@
+"""Small multiples: one panel for each attack, depth from left to right, all on the same axes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from advwindow.reports.style import INK, MM, WIDTH, drawable, tidy
+from advwindow.reports.text import short_names, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+_COLUMNS = 3
+_LEFT, _RIGHT, _GAP = 14 * MM, 1 * MM, 5 * MM
+_TOP, _TITLE = 4 * MM, 6 * MM
+#: Room that one letter of a rotated layer name takes.
+_LETTER = 1.12 * MM
+_NAME_WIDTH = 18
+_MOST_NAMES = 20
+
+
+def grid(titles: Sequence[str], names: Sequence[str], *, ylabel: str, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with one panel per title, layers named below the lowest panels.
+
+    Args:
+        titles: one per panel.
+        names: of the layers, by depth.
+        ylabel: of all panels.
+        height: of a panel in millimetres.
+    """
+    columns = min(_COLUMNS, len(titles))
+    rows = math.ceil(len(titles) / columns)
+    labels = [drawable(name) for name in short_names(names, _NAME_WIDTH)]
+    bottom = 2.5 * MM + _LETTER * max(len(label) for label in labels)
+    total = _TOP + rows * (height * MM + _TITLE) + bottom
+    figure = Figure(figsize=(WIDTH, total))
+    width = (WIDTH - _LEFT - _RIGHT - (columns - 1) * _GAP) / columns
+    panels: list[Axes] = []
+    for place, title in enumerate(titles):
+        row, column = divmod(place, columns)
+        left = _LEFT + column * (width + _GAP)
+        base = total - _TOP - (row + 1) * (height * MM + _TITLE)
+        box = (left / WIDTH, base / total, width / WIDTH, height * MM / total)
+        axes = figure.add_axes(box, sharex=panels[0] if panels else None, sharey=panels[0] if panels else None)
+        _dress(axes, drawable(shorten(title, 34)), ylabel if column == 0 else "")
+        _name_layers(axes, labels, shown=place + columns >= len(titles))
+        panels.append(axes)
+    return figure, panels
+
+
+def values(rows: pl.DataFrame, column: str) -> NDArray[np.float64]:
+    """A column as numbers, NaN where there is none."""
+    return rows[column].cast(float).fill_null(math.nan).to_numpy()
+
+
+def legend(figure: Figure, handles: Mapping[str, Artist]) -> None:
+    """One line of keys above all panels."""
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="upper left",
+        bbox_to_anchor=(_LEFT / WIDTH, 0.995),
+        bbox_transform=figure.transFigure,
+        ncols=len(handles),
+        frameon=False,
+        borderaxespad=0.1,
+        borderpad=0,
+        handlelength=1.8,
+        columnspacing=1.6,
+        handletextpad=0.5,
+    )
+
+
+def _dress(axes: Axes, title: str, ylabel: str) -> None:
+    tidy(axes)
+    axes.set_title(title, loc="left", fontsize=7, fontweight="bold", color=INK, pad=3)
+    axes.set_ylabel(ylabel)
+    axes.tick_params(labelleft=bool(ylabel))
+    axes.grid(axis="y", linewidth=0.3, color="#DDDDDD")
+    axes.set_axisbelow(True)
+
+
+def _name_layers(axes: Axes, labels: Sequence[str], *, shown: bool) -> None:
+    step = math.ceil(len(labels) / _MOST_NAMES)
+    places = list(range(0, len(labels), step))
+    axes.set_xlim(-0.6, len(labels) - 0.4)
+    axes.set_xticks(places, [labels[place] for place in places], rotation=90, fontsize=5.5)
+    axes.tick_params(axis="x", labelbottom=shown)

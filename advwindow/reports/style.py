@@ -1,0 +1,111 @@
+"""How all figures look: one colour for each condition, Okabe and Ito's palette, letters wherever colour speaks."""
+
+from __future__ import annotations
+
+import functools
+import io
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.ft2font import FT2Font
+
+from advwindow.reports.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CLEAN, NOISE, ATTACK = "#0072B2", "#767676", "#D55E00"
+INK, FAINT, CHANCE = "#222222", "#C8C8C8", "#EFEFEF"
+
+#: Inches in a millimetre.
+MM = 1 / 25.4
+
+#: Width of every figure: that of the text on A4.
+WIDTH = 170 * MM
+
+_SETTINGS = {
+    "font.family": "DejaVu Sans",
+    "font.size": 6.5,
+    "text.parse_math": False,
+    "text.usetex": False,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.unicode_minus": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.0,
+    "ytick.major.size": 2.0,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.0,
+    "hatch.linewidth": 0.5,
+    "svg.hashsalt": "advwindow",
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "path.simplify": False,
+}
+
+
+class Mark(NamedTuple):
+    """How a verdict looks: a colour and a letter, so that neither is needed alone."""
+
+    letter: str
+    fill: str
+    ink: str
+    hatch: str
+    meaning: str
+
+
+MARKS = {
+    "unanchored": Mark("U", "#FFFFFF", "#767676", "////", "not aligned with words even on clean images"),
+    "intact": Mark("I", "#9AD1F3", "#222222", "", "aligned, no significant drift"),
+    "eroded": Mark("E", "#E69F00", "#222222", "", "significant drift"),
+    "collapsed": Mark("C", "#222222", "#FFFFFF", "", "significant drift, and nothing of size is left"),
+    "hijacked": Mark("H", "#CC79A7", "#222222", "", "closer to the wrong word than to the true one"),
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """matplotlib's own defaults with ours on top, whatever the caller has set; nothing of it stays."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        yield
+
+
+def render(figure: Figure, kind: str, *, selectable: bool = False) -> bytes:
+    """A figure as ``"svg"`` or ``"png"``, the same bytes each time.
+
+    Args:
+        figure: what to draw.
+        kind: the format.
+        selectable: keep text in an SVG as text; whoever shows it then needs the font DejaVu Sans.
+    """
+    buffer = io.BytesIO()
+    with house_style(), mpl.rc_context({"svg.fonttype": "none" if selectable else "path"}):
+        metadata = {"Date": None} if kind == "svg" else {"Software": None}
+        figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()
+
+
+def drawable(text: str) -> str:
+    """Text in which every character is one the figures' font can draw; others become a box."""
+    known = _known_characters()
+    return "".join(character if ord(character) in known else "□" for character in printable(text))
+
+
+def tidy(axes: Axes) -> None:
+    """Without the lines above and right."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+@functools.cache
+def _known_characters() -> frozenset[int]:
+    return frozenset(FT2Font(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf").get_charmap())

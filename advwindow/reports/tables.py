@@ -1,0 +1,147 @@
+"""The tables of a report as rows of text, ready to be set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from advwindow.reports.findings import headline, tally, worst_layer
+from advwindow.reports.style import MARKS
+from advwindow.reports.text import (
+    attack_name,
+    distance,
+    eps_name,
+    norm_name,
+    number,
+    p_value,
+    percent,
+    percent_span,
+    printable,
+    shorten,
+    signed,
+    span,
+)
+
+if TYPE_CHECKING:
+    from advwindow.reports.reading import Attacked, Study
+
+_STEPS = {
+    "override": "as told",
+    "exact": "as written",
+    "variant": "other spelling",
+    "other_name": "other name of the class",
+    "tokens": "mean of its parts",
+    "dropped": "no word, left out",
+}
+_MOST_CONCEPTS, _MOST_ATTACKS = 12, 6
+_LAYER_WIDTH, _LABEL_WIDTH = 44, 60
+#: A loss of this much of 2 vs 2 accuracy gets the strongest tint.
+_FULL_TINT = 0.5
+
+
+def attack_row(attack: Attacked) -> dict[str, Any]:
+    """One line of the table of attacks."""
+    summary, counted = attack.summary, tally(attack)
+    shares = ("robust_low", "robust_accuracy", "robust_high")
+    return {
+        "attack": _attack_label(attack),
+        "norm": norm_name(attack.spec.norm),
+        "eps": eps_name(attack.spec.eps),
+        "clean": percent(summary["clean_accuracy"]),
+        "clean_span": percent_span(summary["clean_low"], summary["clean_high"]),
+        "robust": percent(summary["robust_accuracy"]),
+        "robust_span": percent_span(summary["robust_low"], summary["robust_high"]),
+        "bar": [round(float(summary[share]), 4) for share in shares],
+        "distance": distance(summary["median_distance"], attack.spec.norm),
+        "verdicts": [*counted.verdicts.values(), counted.hijacked, counted.noise],
+    }
+
+
+def layer_rows(attack: Attacked) -> list[dict[str, Any]]:
+    """The numbers behind the verdicts of one attack, one line per layer."""
+    clean, noise = (attack.rows(condition)["alignment"].to_list() for condition in ("clean", "noise"))
+    return [
+        _layer_row(row, clean[place], noise[place] if noise else None)
+        for place, row in enumerate(attack.rows().iter_rows(named=True))
+    ]
+
+
+def concept_table(study: Study) -> dict[str, Any]:
+    """2 vs 2 accuracy of the concepts that lost most, where the headline attack drifts most, under every attack."""
+    chosen = headline(study)
+    layer = worst_layer(chosen)["layer"]
+    others = [attack for attack in study.attacks if attack is not chosen][: _MOST_ATTACKS - 1]
+    attacks = [attack for attack in study.attacks if attack is chosen or attack in others]
+    clean = _scores(chosen, layer, "clean")
+    under = {attack.title: _scores(attack, layer, "attack") for attack in attacks}
+    losses = {name: score - under[chosen.title].get(name, score) for name, score in clean.items()}
+    lost = sorted(losses, key=lambda name: -losses[name])[:_MOST_CONCEPTS]
+    words = dict(chosen.concepts.select("concept", "word").iter_rows())
+    return {
+        "layer": shorten(printable(layer), _LAYER_WIDTH),
+        "attack": chosen.title,
+        "titles": [shorten(title, 40) for title in under],
+        "rows": [
+            {
+                "concept": shorten(printable(name), 44),
+                "word": shorten(printable(words[name]), 28),
+                "clean": percent(clean[name]),
+                "cells": [_scored(clean[name], scores.get(name)) for scores in under.values()],
+            }
+            for name in lost
+        ],
+    }
+
+
+def word_rows(study: Study) -> list[dict[str, str]]:
+    """What happened to each label, those without a word first."""
+    words = study.attacks[0].words.with_columns((pl.col("step") != "dropped").alias("kept"))
+    return [
+        {
+            "label": shorten(printable(row["label"]), _LABEL_WIDTH),
+            "words": shorten(printable(row["words"]), 40),
+            "step": _STEPS.get(row["step"], row["step"]),
+            "note": shorten(printable(row["note"]), 120),
+            "dropped": row["step"] == "dropped",
+        }
+        for row in words.sort("kept", maintain_order=True).iter_rows(named=True)
+    ]
+
+
+def _attack_label(attack: Attacked) -> str:
+    goal = f" to {attack.spec.target}" if attack.spec.target else ""
+    _, opened, parameters = attack.title.partition(" (")
+    return shorten(printable(f"{attack_name(attack.spec.attack)}{goal}{opened}{parameters}"), 60)
+
+
+def _layer_row(row: dict[str, Any], clean: float | None, noise: float | None) -> dict[str, Any]:
+    letters = [MARKS[row["verdict"]].letter, *(["H"] if row["hijacked"] else [])]
+    tested = row["one_vs_two"] is not None
+    return {
+        "layer": shorten(printable(row["layer"]), _LAYER_WIDTH),
+        "clean": number(clean),
+        "noise": number(noise),
+        "attack": number(row["alignment"]),
+        "drift": f"{signed(row['drift'])} {span(row['drift_ci_low'], row['drift_ci_high'])}",
+        "p": p_value(row["drift_p_adjusted"]),
+        "beyond": f"{signed(row['drift_beyond_noise'])} "
+        f"{span(row['drift_beyond_noise_low'], row['drift_beyond_noise_high'])}",
+        "bound": f"{number(row['upper'])} / {number(row['collapse_bound'])}",
+        "one_vs_two": f"{percent(row['one_vs_two'])} of {row['one_vs_two_n']}" if tested else number(None),
+        "letters": letters,
+        "note": printable(row["note"] or ""),
+    }
+
+
+def _scores(attack: Attacked, layer: str, condition: str) -> dict[str, float]:
+    rows = attack.concepts.filter(
+        (pl.col("layer") == layer) & (pl.col("condition") == condition) & pl.col("two_vs_two").is_not_null()
+    )
+    return {str(name): float(score) for name, score in rows.select("concept", "two_vs_two").iter_rows()}
+
+
+def _scored(clean: float, score: float | None) -> dict[str, Any]:
+    if score is None:
+        return {"text": number(None), "tint": 0.0}
+    return {"text": percent(score), "tint": round(min(1.0, max(0.0, (clean - score) / _FULL_TINT)), 2)}

@@ -1,0 +1,101 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from advwindow.errors import UserError
+from advwindow.sweep import change_attacks, make_sweep, read_toml, sweep_toml
+
+SWEEPS = sorted((Path(__file__).parents[2] / "attacks").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.name)
+def test_every_sweep_file_of_the_project_is_valid(path):
+    if "torchattacks" in path.read_text(encoding="utf-8"):
+        pytest.importorskip("torchattacks")
+    assert make_sweep(read_toml(path)).attack
+
+
+def test_the_embedded_default_is_the_file_people_see():
+    import advwindow.sweep
+
+    embedded = Path(advwindow.sweep.__file__).parent / "quick.toml"
+    shown = Path(__file__).parents[2] / "attacks" / "quick.toml"
+    assert embedded.read_text(encoding="utf-8") == shown.read_text(encoding="utf-8")
+
+
+def test_the_resolved_sweep_gives_the_same_sweep():
+    content = {
+        "name": "x",
+        "attack": [
+            {"name": "pgd", "eps": ["8/255", "1/255"], "steps": 3, "random_start": False},
+            {"name": "cw", "kappa": 1.0},
+        ],
+        "window": {"layers": ["block*"], "pooling": "max"},
+    }
+    sweep = make_sweep(content)
+    assert make_sweep(tomllib.loads(sweep_toml(sweep))) == sweep
+    assert sweep.attack[0].norm == "linf"
+    assert sweep.attack[1].norm == "l2"
+    assert sweep.attack[1].eps == ("min",)
+
+
+def test_numbers_are_accepted_as_epsilons():
+    assert make_sweep({"attack": [{"name": "pgd", "eps": 0.03}]}).attack[0].eps == ("0.03",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "attack"),
+        ({"attack": []}, "attack"),
+        ({"attack": [{"name": "pdg", "eps": "8/255"}]}, "did you mean pgd"),
+        ({"attack": [{"name": "pgd"}]}, "needs an epsilon"),
+        ({"attack": [{"name": "pgd", "eps": "x"}]}, "epsilon is no number"),
+        ({"attack": [{"name": "pgd", "eps": "8"}]}, "write 8/255"),
+        ({"attack": [{"name": "pgd", "eps": "8/255", "stepz": 3}]}, "no such parameter.*steps"),
+        ({"attack": [{"name": "pgd", "eps": "8/255", "steps": "many"}]}, "steps"),
+        ({"attack": [{"name": "pgd", "eps": "8/255", "norm": "l1"}]}, "no such norm"),
+        ({"attack": [{"name": "pgd", "eps": "8/255", "target": "cat"}]}, "target"),
+        ({"attack": [{"name": "cw", "norm": "linf"}]}, "no such norm"),
+        ({"attak": [{"name": "cw"}], "attack": [{"name": "cw"}]}, "unknown key.*attack"),
+        ({"attack": [{"name": "cw"}], "window": {"poolling": "max"}}, "unknown key.*pooling"),
+        ({"attack": [{"name": "cw"}], "window": {"pooling": "median"}}, "pooling"),
+        ({"attack": [{"name": "cw"}], "window": {"permutations": 3}}, "permutations"),
+        ({"attack": [{"name": "cw"}], "name": "../evil"}, "name"),
+        ({"attack": ["cw"]}, "attack"),
+    ],
+    ids=str,
+)
+def test_bad_sweeps_are_refused(content, message):
+    with pytest.raises(UserError, match=message):
+        make_sweep(content)
+
+
+def test_overrides_reach_inside_and_keep_types(tmp_path):
+    file = tmp_path / "s.toml"
+    file.write_text('[[attack]]\nname = "cw"\n[window]\npooling = "mean"\n')
+    content = read_toml(file, overrides=["window.pooling=max", "seeds=[1, 2]", "window.permutations = 500"])
+    assert content["window"] == {"pooling": "max", "permutations": 500}
+    assert content["seeds"] == [1, 2]
+    with pytest.raises(UserError, match="key=value"):
+        read_toml(file, overrides=["pooling"])
+
+
+def test_files_that_are_no_sweeps(tmp_path):
+    with pytest.raises(UserError, match="cannot read"):
+        read_toml(tmp_path / "missing.toml")
+    (tmp_path / "a.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="no sweep file"):
+        read_toml(tmp_path / "a.toml")
+    (tmp_path / "b.toml").write_text("= 3")
+    with pytest.raises(UserError, match="no sweep file"):
+        read_toml(tmp_path / "b.toml")
+
+
+def test_options_replace_attacks_and_epsilons():
+    content = {"attack": [{"name": "fgsm", "eps": ["1/255"]}, {"name": "cw"}]}
+    change_attacks(content, eps=["2/255"])
+    assert content["attack"] == [{"name": "fgsm", "eps": ["2/255"]}, {"name": "cw"}]
+    change_attacks(content, names=["pgd"], eps=["1"], norm="l2")
+    assert content["attack"] == [{"name": "pgd", "eps": ["1"], "norm": "l2"}]

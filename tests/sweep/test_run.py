@@ -1,0 +1,172 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+import torch
+from polars.testing import assert_frame_equal
+
+import advwindow as aw
+from advwindow.errors import IncompleteError, UserError
+from advwindow.sweep import Library, Transport, make_plan, make_sweep, run_sweep
+from advwindow.sweep.cell import choose_targets
+
+ATTACKS = [{"name": "fgsm", "eps": ["8/255"]}, {"name": "pgd", "eps": ["4/255", "16/255"], "steps": 3}]
+
+
+def _content(study, attacks=ATTACKS):
+    return study | {"attack": attacks}
+
+
+def _numbers(run):
+    """All tables without the seconds they took."""
+    cells = run.cells.drop("attack_seconds", "window_seconds")
+    return cells, run.samples, run.layers
+
+
+def test_a_sweep_from_python_gives_tables(study, tmp_path):
+    run = aw.attack(
+        model=study["models"],
+        images=study["images"],
+        words=study["words"],
+        attacks=["fgsm", {"name": "cw", "steps": 100, "search_steps": 2, "initial_c": 10.0}],
+        eps=["8/255"],
+        window=study["window"],
+        out=tmp_path / "run",
+    )
+    assert run.cells["condition"].to_list() == ["fgsm linf 8/255", "cw l2 minimal"]
+    assert len(run.samples) == 48
+    assert set(run.layers["condition"].unique()) == {"clean", "noise", "attack"}
+    assert run.samples.filter(pl.col("attack") == "cw l2 minimal")["distance"].is_finite().any()
+    assert aw.open_run(tmp_path / "run").cells.equals(run.cells)
+
+
+def test_the_numbers_of_a_cell_are_those_of_the_python_functions(study, tmp_path):
+    run = run_sweep(make_sweep(_content(study)), out=tmp_path / "run")
+    model, images = aw.load_model(study["models"][0]), aw.load_images(study["images"][0])
+    x, y = images.pixels(), torch.tensor(images.labels)
+    out = aw.attacks.pgd(model, x, y, eps="4/255", steps=3, ids=images.ids)
+    row = run.cells.filter(pl.col("condition") == "pgd linf 4/255")
+    assert row["robust_accuracy"].item() == out.robust_accuracy()
+    samples = run.samples.filter(pl.col("attack") == "pgd linf 4/255")
+    assert samples["success"].to_list() == out.success.tolist()
+    assert samples["linf"].max() <= 4 / 255
+
+
+def test_cells_have_the_same_identity_whatever_carries_them(study):
+    cells = make_plan(make_sweep(_content(study)), Library(torch.device("cpu")))
+    again = make_plan(make_sweep(_content(study)), Library(torch.device("cpu")))
+    assert [c.spec.cell_id for c in cells] == [c.spec.cell_id for c in again]
+    assert len({c.spec.cell_id for c in cells}) == 3
+
+
+def test_batch_size_changes_nothing(study, tmp_path):
+    sweep = make_sweep(_content(study))
+    one = run_sweep(sweep, out=tmp_path / "a", transport=Transport(batch_size=1))
+    many = run_sweep(sweep, out=tmp_path / "b", transport=Transport(batch_size=64))
+    for left, right in zip(_numbers(one), _numbers(many), strict=True):
+        assert_frame_equal(left, right, abs_tol=1e-4)
+
+
+@pytest.mark.slow
+def test_workers_change_nothing(study, tmp_path):
+    study = study | {"models": ["file:tests/sweep/parts.py:make_model"]}
+    sweep = make_sweep(_content(study))
+    one = run_sweep(sweep, out=tmp_path / "a")
+    two = run_sweep(sweep, out=tmp_path / "b", transport=Transport(workers=2))
+    for left, right in zip(_numbers(one), _numbers(two), strict=True):
+        assert_frame_equal(left, right, abs_tol=1e-4)
+
+
+def test_a_second_call_computes_nothing(study, tmp_path, monkeypatch):
+    sweep = make_sweep(_content(study))
+    first = _numbers(run_sweep(sweep, out=tmp_path / "run"))
+    from advwindow.sweep import executor
+
+    monkeypatch.setattr(executor, "compute_cell", lambda *_: pytest.fail("computed again"))
+    second = _numbers(run_sweep(sweep, out=tmp_path / "run"))
+    for left, right in zip(first, second, strict=True):
+        assert_frame_equal(left, right)
+
+
+def test_an_interrupt_loses_only_the_cell_in_progress(study, tmp_path, monkeypatch):
+    sweep = make_sweep(_content(study))
+    from advwindow.sweep import executor
+
+    real, calls = executor.compute_cell, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(executor, "compute_cell", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(sweep, out=tmp_path / "run")
+    monkeypatch.undo()
+    resumed = run_sweep(sweep, out=tmp_path / "run")
+    whole = run_sweep(sweep, out=tmp_path / "other")
+    assert len(calls) == 2
+    for left, right in zip(_numbers(resumed), _numbers(whole), strict=True):
+        assert_frame_equal(left, right)
+
+
+def test_a_cell_that_fails_is_missing_and_the_others_go_on(study, tmp_path):
+    attacks = [{"name": "foolbox:LinfPGD", "eps": ["min"]}, {"name": "fgsm", "eps": ["8/255"]}]
+    with pytest.raises(IncompleteError, match="1 of 2 cells"):
+        run_sweep(make_sweep(_content(study, attacks)), out=tmp_path / "run")
+    run = aw.open_run(tmp_path / "run")
+    assert run.cells["condition"].to_list() == ["fgsm linf 8/255"]
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert any(event["event"] == "cell failed" and "NotImplementedError" in event["reason"] for event in events)
+
+
+def test_another_sweep_in_the_same_folder_is_refused(study, tmp_path):
+    run_sweep(make_sweep(_content(study, ATTACKS[:1])), out=tmp_path / "run")
+    with pytest.raises(UserError, match="another sweep"):
+        run_sweep(make_sweep(_content(study)), out=tmp_path / "run")
+
+
+def test_targets_follow_their_rule():
+    logits = torch.tensor([[3.0, 1.0, 2.0, 0.0], [0.0, 1.0, 2.0, 3.0]])
+    labels = torch.tensor([0, 3])
+    ids = ("a", "b")
+    assert choose_targets(logits, labels, "least-likely", ids=ids, seed=0).tolist() == [3, 0]
+    assert choose_targets(logits, labels, "runner-up", ids=ids, seed=0).tolist() == [2, 2]
+    drawn = choose_targets(logits.repeat(50, 1), labels.repeat(50), "random", ids=tuple(map(str, range(100))), seed=0)
+    assert not bool((drawn == labels.repeat(50)).any())
+    assert set(drawn.tolist()) == {0, 1, 2, 3}
+
+
+def test_targeted_cells_count_only_the_target(study, tmp_path):
+    attacks = [{"name": "pgd", "eps": ["32/255"], "steps": 5, "target": "runner-up"}]
+    run = run_sweep(make_sweep(_content(study, attacks)), out=tmp_path / "run")
+    samples = run.samples
+    assert (samples["success"] == (samples["prediction"] == samples["target"])).all()
+
+
+@pytest.mark.slow
+def test_kill_9_at_random_moments_then_resume_gives_equal_tables(study, tmp_path):
+    attacks = [{"name": "pgd", "eps": [f"{k}/255" for k in (1, 2, 4, 8, 16, 32)], "steps": 10}]
+    study = study | {"models": ["file:tests/sweep/parts.py:make_model"]}
+    sweep = make_sweep(_content(study, attacks))
+    whole = run_sweep(sweep, out=tmp_path / "whole")
+    file = tmp_path / "sweep.toml"
+    file.write_text((tmp_path / "whole" / "sweep.toml").read_text())
+    command = [sys.executable, "-m", "advwindow", "attack", str(file), "--out", str(tmp_path / "killed")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for moment in random.Random(0).sample(range(25, 60), 3):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        time.sleep(moment / 10)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    resumed = run_sweep(sweep, out=tmp_path / "killed")
+    assert not list((tmp_path / "killed" / "cells").glob(".tmp-*"))
+    for left, right in zip(_numbers(resumed), _numbers(whole), strict=True):
+        assert_frame_equal(left, right, abs_tol=1e-5)
