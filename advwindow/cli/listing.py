@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from torch import Tensor
+
+    from advwindow.models import Classifier
 
 
 def listing(
@@ -57,17 +63,29 @@ def _attacks() -> Iterable[tuple[str, ...]]:
 
 
 def _layers(reference: str, patterns: list[str]) -> Iterable[tuple[str, ...]]:
-    import torch
-
     from advwindow.models import default_layers, load_model, select_layers, trace_layers
 
     model = load_model(reference)
-    height, width = model.input_size or (224, 224)
-    example = torch.zeros(2, max(3, model.mean.shape[1]), height, width)
+    example = _example(model)
     chosen = set(select_layers(model, example, patterns) if patterns else default_layers(model, example))
     for layer in trace_layers(model, example):
         shape = "x".join(map(str, layer.shape))
         yield "*" if layer.name in chosen else " ", layer.name, layer.kind, shape
+
+
+def _example(model: Classifier) -> Tensor:
+    """Grey images of a shape the network takes: its own size, or else one of the usual ones."""
+    import torch
+
+    from advwindow.errors import UserError
+
+    sizes = [model.input_size] if model.input_size else [(224, 224), (32, 32), (28, 28)]
+    for channels, (height, width) in itertools.product((3, 1), sizes):
+        example = torch.full((2, channels, height, width), 0.5, device=model.device)
+        with contextlib.suppress(RuntimeError), torch.inference_mode():
+            model.eval()(example)
+            return example
+    raise UserError(f"the network {model.name} takes none of the usual images", fix="give it an input_size")
 
 
 _LISTS: dict[str, Callable[[], Iterable[tuple[str, ...]]]] = {

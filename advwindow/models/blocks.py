@@ -43,7 +43,7 @@ def block_names(root: nn.Module, calls: Sequence[Call], logits: Tensor) -> list[
     """
     classifier = _classifier(calls, logits)
     inside = classifier.name if classifier else ""
-    outputs = {call.name: call.output for call in reversed(calls)}
+    outputs = {call.name: call.output for call in calls}
     found = list(_blocks("", root, outputs, inside))
     while len(found) == 1:
         found = list(_blocks(found[0], root.get_submodule(found[0]), outputs, inside))

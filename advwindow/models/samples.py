@@ -37,7 +37,7 @@ def load_sample(ref: Ref) -> Classifier:
     module = package.EfficientNet.from_name(name)
     load_weights(module, weights)
     return Classifier(
-        module.eval(),
+        module,
         mean=[127 / 255] * 3,
         std=[128 / 255] * 3,
         label_names=imagenet_label_names(),

@@ -38,7 +38,7 @@ def load_timm(ref: Ref) -> Classifier:
     config = timm.data.resolve_model_data_config(module)
     side = settings.get("img_size")
     return Classifier(
-        module.eval(),
+        module,
         mean=config["mean"],
         std=config["std"],
         label_names=_names(getattr(module, "num_classes", 0)),
@@ -76,7 +76,7 @@ def load_torchvision(ref: Ref) -> Classifier:
     recipe = (entry or entries.DEFAULT).transforms()
     crop, resize = recipe.crop_size[0], recipe.resize_size[0]
     return Classifier(
-        module.eval(),
+        module,
         mean=recipe.mean,
         std=recipe.std,
         label_names=_names(settings.get("num_classes", 1000)),

@@ -46,7 +46,7 @@ def similarity(gram: Gram, kind: str = "pearson") -> Array:
         raise ConstantPatternError("patterns without variance have no similarity", got=f"rows {rows}")
     products = gram.centred if kind == "pearson" else gram.raw
     scale = 1 / np.sqrt(np.diag(products))
-    found = np.clip(products * scale[:, None] * scale, -1, 1)
+    found = np.clip(products * np.outer(scale, scale), -1, 1)
     np.fill_diagonal(found, 1.0)
     return found
 

@@ -42,21 +42,21 @@ class Observation:
     """A look at the clean images, to be compared with any number of attacks.
 
     Attributes:
+        window: that made it.
         vocabulary: concepts and words.
         labels: ``(N,)`` int64, class of every image.
         camera: how the images were looked at.
         sight: what was kept of the clean condition.
         images: the images themselves.
-        similarity: of activations to concept means.
         kept: the clean activations, None where they are too large to keep.
     """
 
+    window: Window
     vocabulary: Vocabulary
     labels: NDArray[np.int64]
     camera: Camera
     sight: Sight
     images: Tensor | Batched
-    similarity: str
     kept: tuple[Shot, ...] | None
 
     def shots(self) -> Iterator[Shot]:
@@ -139,7 +139,7 @@ class Window:
         for shot in camera.shots(images) if kept is None else kept:
             look.add(shot, shot.activations)
         shots = None if kept is None else tuple(kept)
-        return Observation(known, classes, camera, look.sight(), images, self.similarity, shots)
+        return Observation(self, known, classes, camera, look.sight(), images, shots)
 
     def compare(
         self,
@@ -159,8 +159,8 @@ class Window:
             attacked: the same images after the attack, in the same order.
             labels: as for `observe`.
             noise: the same images with random noise of the attack's size (`advwindow.attacks.noise.matched_noise`).
-            predictions: ``N`` classes whose words the 1 vs 2 test holds against the true ones (targets, say); those that
-                the model predicts if None. Images of that very class are left out of that test.
+            predictions: ``N`` classes whose words the 1 vs 2 test holds against the true ones (targets, say); those
+                that the model predicts if None. Images of that very class are left out of that test.
 
         Raises:
             UserError: as `observe`; or the conditions differ in number or size of batches, or the observation was made
@@ -177,12 +177,12 @@ class Window:
         return WindowReport(found.layers, found.concepts, caveats, found.evidence, found.options, words)
 
     def _checked(self, clean: Observation) -> Observation:
-        made, mine = (
-            (clean.camera.model, clean.camera.pooling, clean.similarity),
-            (self.model, self.pooling, self.similarity),
-        )
-        if made != mine:
-            raise UserError("the observation was made by another window", got=str(made[1:]), expected=str(mine[1:]))
+        other = clean.window
+        same_parts = other.model is self.model and other.words is self.words
+        made, mine = ((w.layers, w.pooling, w.similarity) for w in (other, self))
+        if not same_parts or made != mine:
+            fix = "observe with this window"
+            raise UserError("the observation was made by another window", got=str(made), expected=str(mine), fix=fix)
         return clean
 
     def _layers(self, images: Tensor | Batched) -> tuple[str, ...]:
@@ -252,7 +252,7 @@ def _evidence(clean: Observation, sights: Mapping[str, Sight]) -> Evidence:
         concepts=known.concepts,
         words=known.resolution.words,
         images=int(clean.camera.wanted.sum()),
-        similarity=clean.similarity,
+        similarity=clean.window.similarity,
         word_gram=gram_of(known.vectors),
         layers=layers,
         trials=trials,

@@ -66,6 +66,14 @@ def test_any_path_can_be_named_with_and_without_options(tmp_path, name):
     assert limited.pixels().shape[1] == 1
 
 
+def test_the_longest_path_that_exists_is_meant(tmp_path):
+    filled(tmp_path / "set", "a/1.png")
+    assert load_images(f"folder:{tmp_path}/set?limit=1").ids == ("a/1.png",)
+    filled(tmp_path / "set?limit=1", "b/1.png", "b/2.png")
+    assert load_images(f"folder:{tmp_path}/set?limit=1").ids == ("b/1.png", "b/2.png")
+    assert len(load_images(f"folder:{tmp_path}/set?limit=1?limit=1")) == 1
+
+
 def test_a_relative_path_and_the_home_folder(tmp_path, monkeypatch):
     filled(tmp_path / "set", "a/1.png")
     monkeypatch.chdir(tmp_path)

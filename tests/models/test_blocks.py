@@ -86,9 +86,26 @@ class Wrapped(nn.Module):
         return self.head(self.backbone(x).relu())
 
 
+def pooled_in_a_row():
+    net = Net(Residual(), Residual())
+    net.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return net
+
+
+class Prelude(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return x + self.mix(x)
+
+
 @pytest.mark.parametrize(
     ("module", "names"),
     [
+        (pooled_in_a_row(), ["body.0", "body.1", "pool.0"]),
+        (nn.Sequential(Prelude(), Net(Residual(), Residual())), ["0", "1.body.0", "1.body.1", "1.pool"]),
         (Net(Residual(), Residual(), Residual()), ["body.0", "body.1", "body.2", "pool"]),
         (Net(nn.ReLU(), Residual(), nn.MaxPool2d(2), Residual()), ["body.1", "body.3", "pool"]),
         (
@@ -126,6 +143,20 @@ class Functional(nn.Module):
         return self.fc2(self.fc1(x.flatten(1)).relu())
 
 
+class Attends(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention, self.act, self.head = (
+            nn.MultiheadAttention(12, 2, batch_first=True),
+            nn.Tanh(),
+            nn.Linear(12, 5),
+        )
+
+    def forward(self, x):
+        tokens = x.flatten(1, 2)
+        return self.head(self.act(self.attention(tokens, tokens, tokens)[0]).mean(1))
+
+
 RELU = nn.ReLU()
 
 
@@ -149,6 +180,7 @@ RELU = nn.ReLU()
             ["0.2", "1.2"],
         ),
         (Functional(), ["conv1", "conv2", "fc1"]),
+        (Attends(), ["act"]),
         (Net(), ["stem", "pool"]),
         (Net(nn.ReLU()), ["body.0", "pool"]),
         (Net(Residual()), ["stem", "body.0.conv1", "body.0.conv2", "pool"]),

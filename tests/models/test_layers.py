@@ -46,12 +46,14 @@ class Odd(nn.Module):
     def __init__(self):
         super().__init__()
         self.pair, self.mapping, self.nothing, self.position = Pair(), Mapped(), Nothing(), Position()
+        self.length = Length()
         self.unused = nn.Linear(2, 2)
         self.head = nn.Linear(432, 5)
 
     def forward(self, x):
         x = self.mapping(self.pair(x)[0])["hidden"]
         self.nothing(x)
+        self.length(x)
         return self.head((x + self.position(x)).flatten(1))
 
 
@@ -68,6 +70,11 @@ class Mapped(nn.Module):
 class Nothing(nn.Module):
     def forward(self, x):
         return None
+
+
+class Length(nn.Module):
+    def forward(self, x):
+        return x.flatten(1).norm(dim=1)
 
 
 class Position(nn.Module):

@@ -6,7 +6,7 @@ from torch import nn
 
 from advwindow.errors import UserError
 from advwindow.models import prepare
-from advwindow.models.prepare import TOLERANCE
+from advwindow.models.prepare import TOLERANCE, _agrees
 from tests.models.nets import Net, Residual, classifier, images, seeded
 from tests.vision import optional_vision
 
@@ -95,6 +95,21 @@ def test_the_original_is_left_as_it_was():
     assert not any(module._forward_hooks for module in model.modules())
 
 
+def test_a_network_in_training_mode_gives_a_copy_in_evaluation_mode():
+    model = classifier(Net(Residual()))
+    x = images()
+    expected = model(x)
+    fast = prepare(model.train(), x)
+    assert not any(module.training for module in fast.modules())
+    assert torch.allclose(fast(x), expected, atol=1e-5)
+
+
+def test_a_copy_with_another_label_is_no_copy_however_small_the_difference():
+    expected = torch.tensor([[1.0, 1.0 - 1e-6]])
+    assert _agrees(lambda _: expected + 1e-6, images(1), expected)
+    assert not _agrees(lambda _: expected.flip(1), images(1), expected)
+
+
 def test_no_hook_stays_on_the_copy():
     fast = prepare(classifier(Net(Residual())), images())
     assert not any(module._forward_hooks for module in fast.modules())
@@ -151,19 +166,21 @@ class Shared(nn.Module):
     def forward(self, x):
         if self.reuse == "conv":
             return self.other_bn(self.conv(self.bn(self.conv(x))))
+        if self.reuse == "conv, once raw":
+            return self.bn(self.conv(x)) + self.conv(self.other_bn(self.other_conv(x)))
         if self.reuse == "norm":
             return self.bn(self.other_conv(self.bn(self.conv(x))))
         raw = self.conv(x)
         return self.bn(raw) + self.other_bn(raw)
 
 
-@pytest.mark.parametrize("reuse", ["conv", "norm", "output"])
-def test_modules_used_twice_stay_unfolded_and_the_others_are_folded(reuse):
+@pytest.mark.parametrize(("reuse", "left"), [("conv", 2), ("conv, once raw", 1), ("norm", 2), ("output", 2)])
+def test_modules_used_twice_stay_unfolded_and_the_others_are_folded(reuse, left):
     model = classifier(Net(Residual(), Shared(reuse)))
     x = images()
     fast = prepare(model, x)
     assert norms(fast.module.body[0]) == 0
-    assert norms(fast.module.body[1]) == 2
+    assert norms(fast.module.body[1]) == left
     assert torch.allclose(fast(x), model(x), atol=1e-5)
 
 

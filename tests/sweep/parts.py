@@ -28,7 +28,7 @@ def pictures() -> tuple[Tensor, Tensor]:
 
 
 def network() -> nn.Sequential:
-    """Random convolutions with a readout fitted to the pictures, so that every one is classified correctly."""
+    """Random convolutions; the readout names the nearest class centre, so every picture is classified correctly."""
     generator = torch.Generator().manual_seed(1)
     convs = [
         nn.Conv2d(3, 12, 3, padding=1, bias=False),
@@ -43,12 +43,12 @@ def network() -> nn.Sequential:
     x, y = pictures()
     with torch.no_grad():
         features = body(x).flatten(1)
-        wanted = nn.functional.one_hot(y, CLASSES).float() * 4
-        weight = torch.linalg.lstsq(features, wanted).solution.round(decimals=3)  # the same to the last bit, always
-    head = nn.Linear(features.shape[1], CLASSES)
+    centres = torch.stack([features[y == label].mean(0) for label in range(CLASSES)])
+    centres = 5 * centres.round(decimals=2)  # a coarse grid: the same to the last bit on every machine
+    head = nn.Linear(centres.shape[1], CLASSES)
     with torch.no_grad():
-        head.weight.copy_(weight.T)
-        head.bias.zero_()
+        head.weight.copy_(centres)
+        head.bias.copy_(-centres.square().sum(1) / 10)
     return nn.Sequential(body, nn.Flatten(), head).eval()
 
 
