@@ -30,7 +30,7 @@ TOLERANCE = 1e-4
 
 
 def prepare(model: Classifier, example: Tensor) -> Classifier:
-    """A frozen copy in evaluation mode, the fastest form that still gives the same logits.
+    """A frozen copy in evaluation mode: the first of several forms that gives the same logits as the original.
 
     A batch normalisation is folded where the tensor it receives is the very output of a convolution and both run once.
     If the folded copy's logits on the example differ by more than `TOLERANCE`, or a label differs (the convolution's
@@ -123,8 +123,8 @@ def _fold(model: Classifier, pairs: list[tuple[str, str]]) -> None:
         conv.weight, conv.bias = fuse_conv_bn_weights(
             conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
-        # timm's normalisation holds its dropout and activation as children, applied in this order
-        replaced[norm] = nn.Sequential(*norm.children()).eval() if any(norm.children()) else nn.Identity()
+        # nothing, or timm's dropout and activation, which are applied in this order
+        replaced[norm] = nn.Sequential(*norm.children()).eval()
     for name, module in list(model.named_modules(remove_duplicate=False)):
         if module in replaced:
             model.set_submodule(name, replaced[module])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from advwindow.reports.findings import answer, caveats, headline
 from advwindow.reports.reading import titles
 from advwindow.reports.style import MARKS
-from advwindow.reports.tables import attack_row, concept_table, layer_rows, word_rows
+from advwindow.reports.tables import attack_row, concept_table, layer_table, word_rows
 from advwindow.reports.text import count, listing, printable, shorten
 
 if TYPE_CHECKING:
@@ -36,11 +36,14 @@ def whole(run: RunDirectory, studies: Sequence[Study]) -> dict[str, Any]:
     manifest = run.manifest()
     when = created(manifest)
     specs = [attack.spec for study in studies for attack in study.attacks]
+    title = f"{_named([spec.model for spec in specs], 'network')} under attack"
     return {
-        "title": f"{_named([spec.model for spec in specs], 'network')} under attack",
+        "title": title,
+        "running": shorten(title, 90),
         "images": _named([spec.images for spec in specs], "set of images", plural="sets of images"),
         "words": _named([spec.words for spec in specs], "word space"),
         "date": f"{when.day} {_MONTHS[when.month - 1]} {when.year}",
+        "description": " ".join(answer(studies[0])),
         "plan": run.plan_id,
         "missing": _missing(run),
         "several": len(studies) > 1,
@@ -65,7 +68,7 @@ def about(study: Study) -> dict[str, Any]:
         "attacks": [attack_row(attack) for attack in study.attacks],
         "concepts": concept_table(study),
         "words": word_rows(study),
-        "numbers": [{"title": attack.title, "rows": layer_rows(attack)} for attack in study.attacks],
+        "numbers": [layer_table(attack) for attack in study.attacks],
     }
 
 

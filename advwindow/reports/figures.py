@@ -42,7 +42,7 @@ def alignment(layers: Layers, *, measure: str = "spearman") -> Figure:
         measure: name of the correlation, for the axis.
     """
     with house_style():
-        figure, panels = _begin(layers, ylabel=f"alignment with words ({measure.capitalize()})", height=40)
+        figure, panels = _begin(layers, ylabel=f"alignment ({measure.capitalize()})", height=40 if len(layers) > 1 else 32)
         for axes, table in zip(panels, layers.values(), strict=True):
             _chance_band(axes, layers_under(table, "clean"))
             for condition in ("clean", "attack"):
@@ -74,7 +74,7 @@ def two_vs_two(layers: Layers) -> Figure:
 def drift(layers: Layers) -> Figure:
     """Clean alignment minus alignment under the attack, with 95 % intervals, beside the drift under noise."""
     with house_style():
-        figure, panels = _begin(layers, ylabel="drift (lost alignment)", height=36)
+        figure, panels = _begin(layers, ylabel="drift (lost alignment)", height=32)
         for axes, table in zip(panels, layers.values(), strict=True):
             axes.axhline(0, color=INK, linewidth=0.6)
             noise, attack = layers_under(table, "noise"), layers_under(table, "attack")
@@ -89,7 +89,7 @@ def drift(layers: Layers) -> Figure:
 def beyond_noise(layers: Layers) -> Figure:
     """Drift under the attack minus drift under noise of the same size, with 95 % intervals."""
     with house_style():
-        figure, panels = _begin(layers, ylabel="drift beyond noise", height=26)
+        figure, panels = _begin(layers, ylabel="drift beyond noise", height=24)
         for axes, table in zip(panels, layers.values(), strict=True):
             axes.axhline(0, color=INK, linewidth=0.6)
             attack = layers_under(table, "attack")
@@ -102,7 +102,7 @@ def beyond_noise(layers: Layers) -> Figure:
 def one_vs_two(layers: Layers) -> Figure:
     """Share of fooled images that a layer still holds closer to the true word than to the wrong one."""
     with house_style():
-        figure, panels = _begin(layers, ylabel="closer to the true word", height=30)
+        figure, panels = _begin(layers, ylabel="closer to true word", height=23)
         for axes, table in zip(panels, layers.values(), strict=True):
             attack = layers_under(table, "attack")
             axes.axhline(0.5, color=NOISE, linewidth=0.6)

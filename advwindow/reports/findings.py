@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from advwindow.reports.reading import VERDICTS
-from advwindow.reports.text import capital, count, listing, number, percent, percent_span, printable, shorten
+from advwindow.reports.text import count, listing, number, percent, percent_span, printable, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -135,31 +135,34 @@ def _fooled(study: Study, attack: Attacked) -> str:
         f"{attack.title} fools {whom}: accuracy falls from {percent(summary['clean_accuracy'])} to {robust} "
         f"(95 % interval {interval})."
     )
+    others = len(study.attacks) - 1
     alike = sum(other.robust == attack.robust for other in study.attacks) - 1
-    return told + (f" {capital(count(alike, 'other attack'))} of {len(study.attacks)} reach the same." if alike > 1 else "")
+    return f"{told} So do {alike} of the {others} other attacks." if alike and others > 1 else told
 
 
 def _meaning(attack: Attacked) -> str:
-    tallied, names = tally(attack), [str(name) for name in attack.rows()["layer"]]
-    worst = worst_layer(attack)
-    if worst["drift"] is None:
-        return "No layer has a geometry that could be compared with words."
-    layer = shorten(printable(worst["layer"]), _NAME_WIDTH)
-    clean = at_layer(attack, worst["layer"], "clean")["alignment"]
-    fall = f"{number(clean)} to {number(worst['alignment'])} at {layer}"
-    if tallied.verdicts["unanchored"] == tallied.layers:
-        return f"None of the {tallied.layers} layers is aligned with words even on clean images: there is nothing to lose."
-    if not tallied.fallen:
+    rows, worst = attack.rows(), worst_layer(attack)
+    names = [str(name) for name in rows["layer"]]
+    anchored = rows.filter(pl.col("verdict") != "unanchored")["layer"].to_list()
+    if not anchored:
         return (
-            f"In none of the {tallied.layers} layers does alignment with words fall significantly; "
-            f"the largest fall is from {fall}."
+            f"None of the {count(len(names), 'layer')} is significantly aligned with words even on clean images, "
+            "so there is nothing that could be seen to break."
         )
-    parts = []
+    basis = f"Of {count(len(names), 'layer')}, {len(anchored)} {'is' if len(anchored) == 1 else 'are'} significantly"
+    basis = f"{basis} aligned with words on clean images ({places(names, anchored)})."
+    clean = at_layer(attack, worst["layer"], "clean")["alignment"]
+    deepest = shorten(printable(worst["layer"]), _NAME_WIDTH)
+    fall = f"from {number(clean)} to {number(worst['alignment'])} at {deepest}"
+    told = []
     for verdict in reversed(_FALLEN):
-        chosen = attack.rows().filter(pl.col("verdict") == verdict)["layer"].to_list()
+        chosen = rows.filter(pl.col("verdict") == verdict)["layer"].to_list()
         if chosen:
-            parts.append(f"{verdict} in {count(len(chosen), 'layer')} ({places(names, chosen)})")
-    return f"Of {tallied.layers} layers, meaning is {listing(parts)}: alignment with words falls from {fall}."
+            where = "all of them" if len(chosen) == len(anchored) else f"{len(chosen)} of them ({places(names, chosen)})"
+            told.append(f"{verdict} in {where}")
+    if not told:
+        return f"{basis} In none of them does alignment fall significantly; the largest fall is {fall}."
+    return f"{basis} Meaning is {listing(told)}: alignment falls {fall}."
 
 
 def _hijacked(attack: Attacked) -> str:

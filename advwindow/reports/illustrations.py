@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from advwindow.reports import captions, figures
+from advwindow.reports.findings import headline
 from advwindow.reports.strip import verdict_strip
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Illustration:
 def illustrate(study: Study) -> list[Illustration]:
     """Every figure of a study; those about the 1 vs 2 test and noise only where there is something to show."""
     layers, measure = study.layers, study.attacks[0].spec.measure
+    worst = headline(study)
     drawn: list[tuple[str, Callable[[Layers], Figure], Words]] = [
         ("alignment", lambda some: figures.alignment(some, measure=measure), captions.alignment_words(study)),
         ("two-vs-two", figures.two_vs_two, captions.two_vs_two_words(study)),
@@ -54,6 +56,11 @@ def illustrate(study: Study) -> list[Illustration]:
     strips = tuple(verdict_strip(part) for some in _by_attacks(layers) for part in _by_layers(some))
     return [
         Illustration("verdicts", strips, captions.verdict_words(study)),
+        Illustration(
+            "headline",
+            (figures.alignment({worst.title: worst.layers}, measure=measure),),
+            captions.alignment_words(replace(study, attacks=(worst,))),
+        ),
         *(
             Illustration(name, tuple(draw(some) for some in _by_attacks(layers)), words)
             for name, draw, words in drawn

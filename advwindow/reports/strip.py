@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LABELS = 36 * MM
 #: Millimetres: a row, the key, a letter of a rotated name.
-_ROW, _KEY, _LETTER = 6.0, 7.0, 1.2
+_ROW, _KEY, _LETTER = 5.4, 6.5, 1.2
 _NAME_WIDTH, _TITLE_WIDTH = 20, 30
 #: Share of a cell's height that tells of the images rather than the geometry.
 _LOWER = 0.4

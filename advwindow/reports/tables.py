@@ -58,13 +58,17 @@ def attack_row(attack: Attacked) -> dict[str, Any]:
     }
 
 
-def layer_rows(attack: Attacked) -> list[dict[str, Any]]:
-    """The numbers behind the verdicts of one attack, one line per layer."""
+def layer_table(attack: Attacked) -> dict[str, Any]:
+    """The numbers behind the verdicts of one attack, one line per layer, with remarks below."""
     clean, noise = (attack.rows(condition)["alignment"].to_list() for condition in ("clean", "noise"))
-    return [
-        _layer_row(row, clean[place], noise[place] if noise else None)
-        for place, row in enumerate(attack.rows().iter_rows(named=True))
-    ]
+    remarks: dict[str, str] = {}
+    rows = []
+    for place, row in enumerate(attack.rows().iter_rows(named=True)):
+        text = printable(row["note"] or "")
+        mark = remarks.setdefault(text, str(len(remarks) + 1)) if text else ""
+        rows.append(_layer_row(row, clean[place], noise[place] if noise else None) | {"note": mark})
+    notes = [{"mark": mark, "text": text} for text, mark in remarks.items()]
+    return {"title": attack.title, "rows": rows, "notes": notes}
 
 
 def concept_table(study: Study) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def concept_table(study: Study) -> dict[str, Any]:
         "titles": [shorten(title, 40) for title in under],
         "rows": [
             {
-                "concept": shorten(printable(name), 44),
+                "concept": shorten(printable(name.partition(",")[0]), 36),
                 "word": shorten(printable(words[name]), 28),
                 "clean": percent(clean[name]),
                 "cells": [_scored(clean[name], scores.get(name)) for scores in under.values()],
@@ -130,7 +134,6 @@ def _layer_row(row: dict[str, Any], clean: float | None, noise: float | None) ->
         "bound": f"{number(row['upper'])} / {number(row['collapse_bound'])}",
         "one_vs_two": f"{percent(row['one_vs_two'])} of {row['one_vs_two_n']}" if tested else number(None),
         "letters": letters,
-        "note": printable(row["note"] or ""),
     }
 
 

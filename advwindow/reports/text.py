@@ -108,11 +108,6 @@ def listing(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
-def capital(sentence: str) -> str:
-    """The sentence with its first letter in upper case."""
-    return sentence[:1].upper() + sentence[1:]
-
-
 def _visible(character: str) -> str:
     turning = "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
     return _REPLACEMENT if turning or unicodedata.category(character) in _HIDDEN else character

@@ -29,8 +29,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def correlations(concepts: int, *, seed: int = 0, features: int = 30) -> Array:
     """A random correlation matrix."""
-    found: Array = np.corrcoef(rng(seed).normal(size=(concepts, features)))
-    return found
+    return np.asarray(np.corrcoef(rng(seed).normal(size=(concepts, features))), np.float64)
 
 
 def slow_two_vs_two(a: Array, b: Array, *, tie: float = 0.5) -> Array:
@@ -52,7 +51,8 @@ def shared_factors(concepts: int, *, seed: int = 0, noise: float = 1.0) -> tuple
     factors = draw.normal(size=(concepts, FACTORS))
     words = factors @ draw.normal(size=(FACTORS, 40)) + noise * draw.normal(size=(concepts, 40))
     signal = factors @ draw.normal(size=(FACTORS, 60))
-    return words, *(signal + 2 * noise * draw.normal(size=(concepts, 60)) for _ in range(2))  # type: ignore[return-value]
+    first, second = (signal + 2 * noise * draw.normal(size=(concepts, 60)) for _ in range(2))
+    return words, first, second
 
 
 def evidence_of(
@@ -105,13 +105,7 @@ class Planted(nn.Module):
 
 
 class World:
-    """Classes with words, images and a planted network.
-
-    Args:
-        concepts: number of classes.
-        per_class: images of each.
-        target: class whose factors the attack writes into the images of each class; a fixed random one if None.
-    """
+    """Classes with words, images and a planted network; the attack writes another class's factors into each image."""
 
     def __init__(self, concepts: int = 40, *, per_class: int = 2, seed: int = 0) -> None:
         draw = rng(seed)
@@ -122,7 +116,9 @@ class World:
         self.words = word_space(self.vectors)
         self.model = Classifier(Planted(self.factors), label_names=names)
         self.labels = torch.arange(concepts).repeat(per_class)
-        self.targets = torch.from_numpy((np.arange(concepts) + 1 + draw.integers(0, concepts - 1, concepts)) % concepts)
+        cycle = draw.permutation(concepts)
+        self.targets = torch.empty(concepts, dtype=torch.int64)
+        self.targets[cycle] = torch.from_numpy(np.roll(cycle, 1))
         own = self.factors[self.labels.numpy()] + 0.05 * draw.normal(size=(len(self.labels), FACTORS))
         other = self.factors[self.targets.numpy()][self.labels.numpy()]
         zero, one = np.zeros((len(own), 1)), np.ones((len(own), 1))

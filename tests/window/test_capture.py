@@ -194,7 +194,7 @@ def test_recording_counts_calls_over_passes(model, images):
         ("", "mean", "no such layer"),
         ("spare", "mean", "never called: got 'spare'"),
         ("none", "mean", "'none' returns no activations"),
-        ("mixer", "mean", "'mixer' does not keep one row per image: got 24 rows for 6 images"),
+        ("mixer", "mean", "'mixer' does not keep one row per image: got '24 rows for 6 images'"),
         ("conv", "cls", "'cls' does not suit layer 'conv'"),
         ("tokens", "grid2", "'grid2' does not suit layer 'tokens'"),
         ("conv", "meen", "unknown pooling: got 'meen'. Fix: did you mean mean"),
@@ -208,7 +208,7 @@ def test_what_cannot_be_captured_is_told(model, images, layer, pooling, message)
 
 def test_activations_that_are_not_finite_name_their_layer(model, images):
     images[2, 0, 0, 0] = torch.nan
-    with pytest.raises(UserError, match=r"layer 'conv' are not finite: got 4 NaN"):
+    with pytest.raises(UserError, match=r"layer 'conv' are not finite: got '4 NaN"):
         capture(model, images, ["conv"])
 
 

@@ -66,7 +66,7 @@ def test_memory_does_not_grow_with_images():
 def test_features_must_not_change():
     sums = ConceptSums(2)
     sums.add({"a": torch.zeros(1, 3)}, torch.tensor([0]))
-    with pytest.raises(UserError, match="layer 'a' changes its number of features between batches: got 3 and 4"):
+    with pytest.raises(UserError, match="layer 'a' changes its number of features between batches: got '3 and 4'"):
         sums.add({"a": torch.zeros(1, 4)}, torch.tensor([1]))
 
 
