@@ -33,13 +33,16 @@ def verdict_words(study: Study) -> Words:
 
 def alignment_words(study: Study) -> Words:
     """About alignment against depth."""
-    attack = headline(study)
-    best = best_layer(attack)
-    left, noisy = (at_layer(attack, best["layer"], condition) for condition in ("attack", "noise"))
-    caption = (
-        f"Clean images are aligned best with words at {_name(best)} ({number(best['alignment'])}). There {attack.title} "
-        f"leaves {number(left['alignment'])}, noise of the same size {number(noisy['alignment'])}."
-    )
+    best = best_layer(study.attacks[0])
+    left = {attack.title: at_layer(attack, best["layer"], "attack")["alignment"] for attack in study.attacks}
+    known = sorted((value, title) for title, value in left.items() if value is not None)
+    caption = f"Clean images are aligned best with words at {_name(best)} ({number(best['alignment'])})."
+    if len(known) > 1:
+        low, high = (f"{number(value)} ({title})" for value, title in (known[0], known[-1]))
+        caption += f" Under attack there is left between {low} and {high}."
+    elif known:
+        noisy = at_layer(study.attacks[0], best["layer"], "noise")["alignment"]
+        caption += f" {known[0][1]} leaves {number(known[0][0])} there, noise of the same size {number(noisy)}."
     return Words(caption, _alt(study, "Alignment with words against depth, one panel per attack.", _alignments))
 
 
@@ -84,7 +87,7 @@ def beyond_noise_words(study: Study) -> Words:
 
 def one_vs_two_words(study: Study) -> Words:
     """About the 1 vs 2 test."""
-    told = [(attack, _lowest(attack)) for attack in study.attacks if _lowest(attack) is not None]
+    told = [(attack, low) for attack in study.attacks if (low := _lowest(attack)) is not None]
     if not told:
         return Words("No fooled image has words for both of its classes.", "Empty panels: there was nothing to test.")
     attack, low = min(told, key=lambda each: each[1]["one_vs_two"])
@@ -119,9 +122,8 @@ def _alignments(attack: Attacked) -> str:
     best = best_layer(attack)
     left = at_layer(attack, best["layer"], "attack")["alignment"]
     last = attack.rows().row(-1, named=True)
-    return (
-        f"at {_name(best)} from {number(best['alignment'])} to {number(left)}; in the last layer {number(last['alignment'])}"
-    )
+    there = f"at {_name(best)} from {number(best['alignment'])} to {number(left)}"
+    return f"{there}; in the last layer {number(last['alignment'])}"
 
 
 def _accuracies(attack: Attacked) -> str:
@@ -132,7 +134,8 @@ def _accuracies(attack: Attacked) -> str:
 
 def _drifts(attack: Attacked) -> str:
     worst = worst_layer(attack)
-    return f"largest at {_name(worst)}, {number(worst['drift'])}; {count(tally(attack).fallen, 'layer')} fell significantly"
+    fell = count(tally(attack).fallen, "layer")
+    return f"largest at {_name(worst)}, {number(worst['drift'])}; {fell} fell significantly"
 
 
 def _excesses(attack: Attacked) -> str:

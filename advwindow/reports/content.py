@@ -13,7 +13,7 @@ from advwindow.reports.tables import attack_row, concept_table, layer_table, wor
 from advwindow.reports.text import count, listing, printable, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from advwindow.reports.reading import Study
     from advwindow.runs import CellSpec, RunDirectory
@@ -121,7 +121,7 @@ def _provenance(run: RunDirectory, manifest: Mapping[str, Any], specs: Sequence[
     return [{"name": name, "lines": _lines("\n".join(lines))} for name, lines in pairs.items()]
 
 
-def _hashes(pairs: Any) -> list[str]:
+def _hashes(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{reference}\nsha256 {digest}" for reference, digest in dict.fromkeys(pairs)]
 
 

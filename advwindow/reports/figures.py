@@ -5,7 +5,7 @@ All take the tables by the title of their attack, as `advwindow.reports.reading.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from advwindow.reports.panels import grid, legend, values
 from advwindow.reports.reading import ALPHA, layers_under
-from advwindow.reports.style import ATTACK, CHANCE, CLEAN, FAINT, INK, NOISE, house_style
+from advwindow.reports.style import ATTACK, CLEAN, FAINT, INK, NOISE, house_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
     Layers = Mapping[str, pl.DataFrame]
 
-_LOOK = {
+_LOOK: dict[str, dict[str, Any]] = {
     "clean": {"color": CLEAN, "linestyle": "-", "marker": "o"},
     "noise": {"color": NOISE, "linestyle": "--", "marker": ""},
     "attack": {"color": ATTACK, "linestyle": "-", "marker": "D"},
 }
-_BAND = 0.15
+_BAND = 0.1
+_CHANCE: dict[str, Any] = {"color": INK, "linestyle": ":", "linewidth": 0.7}
 _NAMES = {"clean": "clean", "noise": "noise of the same size", "attack": "attack"}
 
 
@@ -42,7 +43,9 @@ def alignment(layers: Layers, *, measure: str = "spearman") -> Figure:
         measure: name of the correlation, for the axis.
     """
     with house_style():
-        figure, panels = _begin(layers, ylabel=f"alignment ({measure.capitalize()})", height=40 if len(layers) > 1 else 32)
+        figure, panels = _begin(
+            layers, ylabel=f"alignment ({measure.capitalize()})", height=40 if len(layers) > 1 else 32
+        )
         for axes, table in zip(panels, layers.values(), strict=True):
             _chance_band(axes, layers_under(table, "clean"))
             for condition in ("clean", "attack"):
@@ -51,7 +54,7 @@ def alignment(layers: Layers, *, measure: str = "spearman") -> Figure:
             _dots(axes, layers_under(table, "attack"))
         keys = {
             "95 % band": Patch(facecolor=CLEAN, alpha=_BAND),
-            "chance, 95 %": Patch(facecolor=CHANCE),
+            "chance, 95 %": Line2D([], [], **_CHANCE),
             "drift significant": Line2D([], [], color=INK, marker="v", linestyle="", markersize=3),
         }
         legend(figure, _condition_keys() | keys)
@@ -132,12 +135,15 @@ def _curves(axes: Axes, table: pl.DataFrame, column: str, *, p_column: str = "")
 
 def _band(axes: Axes, rows: pl.DataFrame, condition: str, low: str, high: str) -> None:
     color = _LOOK[condition]["color"]
-    axes.fill_between(values(rows, "depth"), values(rows, low), values(rows, high), color=color, alpha=_BAND, linewidth=0)
+    depth, ends = values(rows, "depth"), (values(rows, low), values(rows, high))
+    axes.fill_between(depth, *ends, color=color, alpha=_BAND, linewidth=0)
+    for end in ends:
+        axes.plot(depth, end, color=color, alpha=0.5, linewidth=0.4, label=f"{condition} band")
 
 
 def _chance_band(axes: Axes, rows: pl.DataFrame) -> None:
-    low, high = values(rows, "chance_low"), values(rows, "chance_high")
-    axes.fill_between(values(rows, "depth"), low, high, color=CHANCE, linewidth=0, zorder=0)
+    for end in ("chance_low", "chance_high"):
+        axes.plot(values(rows, "depth"), values(rows, end), label="chance", **_CHANCE)
     axes.axhline(0, color=FAINT, linewidth=0.6, zorder=1)
 
 
@@ -147,7 +153,14 @@ def _dots(axes: Axes, rows: pl.DataFrame) -> None:
     heights = np.full(len(depth), 0.97)
     transform = axes.get_xaxis_transform()
     axes.plot(
-        depth, heights, transform=transform, color=INK, marker="v", linestyle="", markersize=3, label="drift significant"
+        depth,
+        heights,
+        transform=transform,
+        color=INK,
+        marker="v",
+        linestyle="",
+        markersize=3,
+        label="drift significant",
     )
 
 
@@ -189,5 +202,5 @@ def _condition_keys() -> dict[str, Line2D | Patch]:
 
 
 def _point_keys(filled: str, hollow: str) -> dict[str, Line2D]:
-    look = {"color": ATTACK, "marker": "D", "linewidth": 0.9}
+    look: dict[str, Any] = {"color": ATTACK, "marker": "D", "linewidth": 0.9}
     return {filled: Line2D([], [], **look), hollow: Line2D([], [], **look, markerfacecolor="white", linestyle="")}

@@ -54,8 +54,13 @@ def tally(attack: Attacked) -> Tally:
 
 
 def headline(study: Study) -> Attacked:
-    """The attack to speak of: the lowest robust accuracy, then most layers fallen, then the largest drift."""
-    return min(study.attacks, key=lambda attack: (attack.robust, -tally(attack).fallen, -_largest_drift(attack)))
+    """The attack to speak of: the most harmful one."""
+    return min(study.attacks, key=harm)
+
+
+def harm(attack: Attacked) -> tuple[float, int, float]:
+    """Sorts the most harmful attack first: by robust accuracy, then layers fallen, then the largest drift."""
+    return attack.robust, -tally(attack).fallen, -float(worst_layer(attack)["drift"] or 0.0)
 
 
 def worst_layer(attack: Attacked) -> dict[str, Any]:
@@ -118,10 +123,6 @@ def _run(run: Sequence[str]) -> str:
     return first if len(run) == 1 else f"{first} and {last}" if len(run) == 2 else f"{first} to {last}"
 
 
-def _largest_drift(attack: Attacked) -> float:
-    return float(worst_layer(attack)["drift"] or 0.0)
-
-
 def _fooled(study: Study, attack: Attacked) -> str:
     summary, tried = attack.summary, attack.tried
     whom = (
@@ -158,7 +159,9 @@ def _meaning(attack: Attacked) -> str:
     for verdict in reversed(_FALLEN):
         chosen = rows.filter(pl.col("verdict") == verdict)["layer"].to_list()
         if chosen:
-            where = "all of them" if len(chosen) == len(anchored) else f"{len(chosen)} of them ({places(names, chosen)})"
+            where = (
+                "all of them" if len(chosen) == len(anchored) else f"{len(chosen)} of them ({places(names, chosen)})"
+            )
             told.append(f"{verdict} in {where}")
     if not told:
         return f"{basis} In none of them does alignment fall significantly; the largest fall is {fall}."
@@ -186,14 +189,11 @@ def _control(attack: Attacked) -> str:
 
 def _attack_caveats(attack: Attacked) -> list[str]:
     summary = attack.summary
+    zero, broken = summary["zero_gradients"], summary["nonfinite_gradients"]
     lost = summary["successes"] - summary["success_8bit"]
     said = {
-        f"{count(summary['zero_gradients'], 'step')} met a gradient that vanished: the attack may be weaker than it looks.": (
-            summary["zero_gradients"] > 0
-        ),
-        f"{count(summary['nonfinite_gradients'], 'step')} met a gradient that was no number; it was replaced by zero.": (
-            summary["nonfinite_gradients"] > 0
-        ),
+        f"{count(zero, 'step')} met a gradient that vanished: the attack may be weaker than it looks.": zero > 0,
+        f"{count(broken, 'step')} met a gradient that was no number; it was replaced by zero.": broken > 0,
         f"{count(lost, 'adversarial image')} would not survive rounding to 8 bits.": lost > 0,
     }
     return [sentence for sentence, applies in said.items() if applies]

@@ -61,10 +61,7 @@ def illustrate(study: Study) -> list[Illustration]:
             (figures.alignment({worst.title: worst.layers}, measure=measure),),
             captions.alignment_words(replace(study, attacks=(worst,))),
         ),
-        *(
-            Illustration(name, tuple(draw(some) for some in _by_attacks(layers)), words)
-            for name, draw, words in drawn
-        ),
+        *(Illustration(name, tuple(draw(some) for some in _by_attacks(layers)), words) for name, draw, words in drawn),
     ]
 
 

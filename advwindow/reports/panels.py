@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from advwindow.reports.style import INK, MM, WIDTH, drawable, tidy
@@ -14,6 +13,7 @@ from advwindow.reports.text import short_names, shorten
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import polars as pl
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes

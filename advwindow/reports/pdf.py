@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from advwindow.reports.reading import Study
     from advwindow.runs import RunDirectory
 
-#: For archives, and for readers who listen.
-STANDARDS = ["a-2a", "ua-1"]
-
 
 def write_pdf(run: RunDirectory, path: Path) -> Path:
     """Typeset the report of a run: PDF/A-2a and PDF/UA-1, complete without network or installed fonts.
@@ -50,7 +47,9 @@ def _study(study: Study, folder: str, files: dict[str, bytes]) -> dict[str, Any]
     figures = {}
     for illustration in illustrate(study):
         names = [f"{folder}/{illustration.name}-{place}.svg" for place in range(len(illustration.pieces))]
-        files |= {name: render(piece, "svg", selectable=True) for name, piece in zip(names, illustration.pieces, strict=True)}
+        files |= {
+            name: render(piece, "svg", selectable=True) for name, piece in zip(names, illustration.pieces, strict=True)
+        }
         figures[illustration.name] = {"files": names, **illustration.words._asdict()}
     rows, pictures = examples(study)
     files |= {f"{folder}/{name}": picture for name, picture in pictures.items()}
@@ -71,5 +70,5 @@ def _typeset(files: dict[str, bytes], *, timestamp: int) -> bytes:
             font_paths=[str(Path(mpl.get_data_path()) / "fonts" / "ttf")],
             ignore_system_fonts=True,
             timestamp=timestamp,
-            pdf_standards=STANDARDS,
+            pdf_standards=["a-2a", "ua-1"],  # for archives, and for readers who listen
         )

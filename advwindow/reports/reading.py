@@ -168,7 +168,10 @@ def _read(run: RunDirectory, spec: CellSpec, title: str) -> Attacked:
     return Attacked(
         spec,
         title,
-        run.summary(spec),
-        *(run.table(spec, name) for name in ("samples", "layers", "concepts", "words")),
-        run.arrays(spec, "pictures")[0],
+        summary=run.summary(spec),
+        samples=run.table(spec, "samples"),
+        layers=run.table(spec, "layers"),
+        concepts=run.table(spec, "concepts"),
+        words=run.table(spec, "words"),
+        pictures=run.arrays(spec, "pictures")[0],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -70,7 +70,11 @@ def _cell(axes: Axes, at: tuple[int, int], verdict: str, *, hijacked: bool) -> N
 
 def _field(axes: Axes, at: tuple[float, float], verdict: str, height: float) -> None:
     mark = MARKS[verdict]
-    look = {"facecolor": mark.fill, "hatch": mark.hatch, "edgecolor": "#D9D9D9" if mark.hatch else "white"}
+    look: dict[str, Any] = {
+        "facecolor": mark.fill,
+        "hatch": mark.hatch,
+        "edgecolor": "#D9D9D9" if mark.hatch else "white",
+    }
     axes.add_patch(Rectangle(at, 1, height, linewidth=0, **look))
     axes.add_patch(Rectangle(at, 1, height, fill=False, edgecolor="white", linewidth=0.8))
     axes.text(
@@ -85,7 +89,16 @@ def _key(axes: Axes) -> None:
     axes.set_ylim(1, 0)
     for place, (verdict, mark) in enumerate(MARKS.items()):
         left = 34 * place
-        look = {"facecolor": mark.fill, "hatch": mark.hatch, "edgecolor": "#BBBBBB"}
+        look: dict[str, Any] = {"facecolor": mark.fill, "hatch": mark.hatch, "edgecolor": "#BBBBBB"}
         axes.add_patch(Rectangle((left + 0.3, 0.1), 5, 0.8, linewidth=0.5, **look))
-        axes.text(left + 2.8, 0.5, mark.letter, ha="center", va="center_baseline", color=mark.ink, fontsize=6, fontweight="bold")
+        axes.text(
+            left + 2.8,
+            0.5,
+            mark.letter,
+            ha="center",
+            va="center_baseline",
+            color=mark.ink,
+            fontsize=6,
+            fontweight="bold",
+        )
         axes.text(left + 6.5, 0.5, verdict, ha="left", va="center_baseline", color=INK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import io
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.ft2font import FT2Font
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 CLEAN, NOISE, ATTACK = "#0072B2", "#767676", "#D55E00"
-INK, FAINT, CHANCE = "#222222", "#C8C8C8", "#EFEFEF"
+INK, FAINT = "#222222", "#C8C8C8"
 
 #: Inches in a millimetre.
 MM = 1 / 25.4
@@ -27,7 +28,7 @@ MM = 1 / 25.4
 #: Width of every figure: that of the text on A4.
 WIDTH = 170 * MM
 
-_SETTINGS = {
+_SETTINGS: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 6.5,
     "text.parse_math": False,
@@ -73,7 +74,7 @@ MARKS = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """matplotlib's own defaults with ours on top, whatever the caller has set; nothing of it stays."""
+    """The defaults of matplotlib with ours on top, whatever the caller has set; nothing of it stays."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)

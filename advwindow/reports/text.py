@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -92,10 +91,13 @@ def shorten(text: str, width: int) -> str:
 
 
 def short_names(names: Sequence[str], width: int) -> list[str]:
-    """Names of layers for an axis: without the dotted prefix that all share, shortened."""
-    prefix = os.path.commonprefix([*names]) if len(names) > 1 else ""
-    cut = prefix.rfind(".") + 1
-    return [shorten(printable(name[cut:] if len(prefix) > width // 2 else name), width) for name in names]
+    """Names of layers for an axis, shortened; where one is too long, first without the parts that all begin with."""
+    parts = [name.split(".") for name in names]
+    shared = 0
+    if max(len(name) for name in names) > width:
+        while min(len(part) for part in parts) > shared + 1 and len({part[shared] for part in parts}) == 1:
+            shared += 1
+    return [shorten(printable(".".join(part[shared:])), width) for part in parts]
 
 
 def count(n: int, noun: str) -> str:

@@ -23,9 +23,9 @@ def resolve(labels: Sequence[str], space: WordSpace, *, overrides: Mapping[str, 
     """Find a word for every label.
 
     The chain is `Step`, in order. The space is searched once, for all spellings of all labels. Two labels never share
-    a word or a vector, as their distance would be zero whatever the network does: the first label in order keeps it
-    (an override goes before all that is found automatically), the later one goes on with its other names, not with
-    other spellings of the same name. Vectors that are zero or not finite are not used.
+    a word or a vector, as their distance would be zero whatever the network does: the label that needs the earlier
+    step to reach it keeps it, or else the first in order; the other one goes on with its other names, not with other
+    spellings of the same name. Vectors that are zero or not finite are not used.
 
     Args:
         labels: each one or more names separated by ``", "``.
@@ -47,7 +47,7 @@ def resolve(labels: Sequence[str], space: WordSpace, *, overrides: Mapping[str, 
     for label, word in chosen.items():
         seeker.check_override(label, word)
     rows: dict[int, ResolvedLabel] = {}
-    for index in sorted(range(len(labels)), key=lambda index: labels[index] not in chosen):
+    for index in sorted(range(len(labels)), key=lambda index: seeker.first_step(chains[index])):
         rows[index] = seeker.settle(index, labels[index], chains[index])
     indices = tuple(sorted(seeker.vectors))
     vectors = np.array([seeker.vectors[index] for index in indices]).reshape(len(indices), space.dim)
@@ -93,6 +93,12 @@ class _Seeker:
         if attempt.vector is None:
             what = f"the override of {label!r} cannot be used: {attempt.trouble}"
             raise UserError(what, got=word, expected="a word spelled as in the space", fix="choose another word")
+
+    def first_step(self, chain: Sequence[Candidate]) -> int:
+        """Place in `Step` of the first candidate of a chain that has a usable vector, before anyone else's claims."""
+        steps = list(Step)
+        found = (candidate.step for candidate in chain if self._attempt(candidate).vector is not None)
+        return steps.index(next(found, Step.DROPPED))
 
     def settle(self, index: int, label: str, chain: Sequence[Candidate]) -> ResolvedLabel:
         """Go down one label's chain to the first vector that is known, usable and free; keep it."""

@@ -37,7 +37,8 @@ ATTACKS: tuple[tuple[str, str, str, dict[str, Any], float], ...] = (
 _LABELS = (
     "jeep, landrover", "leafhopper", "goldfish, Carassius auratus", "tree frog, tree-frog", "kit fox, Vulpes macrotis",
     "hourglass", "espresso", "volcano", "steam locomotive", "grand piano, grand", "binoculars, field glasses",
-    "sea snake", "umbrella", "lampshade, lamp shade", "plate", "quilt, comforter", "marmot", "bulbul", "schooner", "acorn",
+    "sea snake", "umbrella", "lampshade, lamp shade", "plate", "quilt, comforter", "marmot", "bulbul", "schooner",
+    "acorn",
 )  # fmt: skip
 
 
@@ -90,7 +91,14 @@ def layer_table(shape: Shape, *, loss: float, seed: int = 0, concepts: int = 17)
 
 
 def _layer_row(
-    layer: str, depth: int, condition: str, clean: float, left: float, concepts: int, shape: Shape, rng: np.random.Generator
+    layer: str,
+    depth: int,
+    condition: str,
+    clean: float,
+    left: float,
+    concepts: int,
+    shape: Shape,
+    rng: np.random.Generator,
 ) -> dict[str, Any]:
     drift, attack = clean - left, condition == "attack"
     aligned, fell = clean > 0.12, drift > 0.1
@@ -170,7 +178,7 @@ def _result(shape: Shape, spec: CellSpec, loss: float) -> CellResult:
     }
     rng = stream(spec.seed, "pictures")
     clean_pictures = rng.integers(0, 256, (4, 3, shape.size, shape.size)).astype(np.uint8)
-    pictures = {
+    pictures: dict[str, np.ndarray] = {
         "index": np.arange(shape.skipped, shape.skipped + 4),
         "clean": clean_pictures,
         "delta": rng.uniform(-8 / 255, 8 / 255, clean_pictures.shape).astype(np.float16),

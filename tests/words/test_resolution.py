@@ -23,9 +23,9 @@ def test_the_table_has_a_row_per_label():
         "note": pl.String,
     }
     assert table.rows() == [
-        (0, "Crane", "variant", "crane", ""),
+        (0, "Crane", "dropped", "", "same word as crane (index 2)"),
         (1, "kit fox", "tokens", "kit + fox", ""),
-        (2, "crane", "dropped", "", "same word as Crane (index 0)"),
+        (2, "crane", "exact", "crane", ""),
         (3, "nothing", "dropped", "", "no spelling is in toy"),
     ]
 
@@ -46,10 +46,11 @@ def test_a_word_explains_itself():
 
 
 def test_a_dropped_label_explains_itself():
-    assert resolve(LABELS, SPACE).explain("crane").splitlines() == [
-        "crane (index 2)",
-        "exact 'crane': same word as Crane (index 0).",
-        "dropped: same word as Crane (index 0).",
+    assert resolve(LABELS, SPACE).explain("Crane").splitlines() == [
+        "Crane (index 0)",
+        "exact 'Crane': 'Crane' not in toy.",
+        "variant 'crane': same word as crane (index 2).",
+        "dropped: same word as crane (index 2).",
     ]
 
 

@@ -1,0 +1,60 @@
+import pytest
+
+from advwindow.attacks import CW, FGSM, PGD
+from advwindow.attacks.catalog import attack_names, check_norm, default_norm, gradients_per_sample, make_attack
+from advwindow.errors import UserError
+
+
+@pytest.mark.parametrize(("name", "kind"), [("fgsm", FGSM), ("pgd", PGD), ("cw", CW)])
+def test_our_attacks_by_name(name, kind):
+    assert isinstance(make_attack(name, {}), kind)
+    assert name in attack_names()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("pdg", {}, "did you mean pgd"),
+        ("nobody:PGD", {}, "unknown attack"),
+        ("pgd", {"stepz": 1}, "no such parameter.*steps"),
+        ("pgd", {"steps": "many"}, "steps of pgd is not usable"),
+        ("pgd", {"steps": 0}, "at least one step"),
+        ("pgd", {"restarts": 0}, "at least one start"),
+        ("pgd", {"step_size": "x"}, "epsilon is no number"),
+        ("pgd", {"until": "dawn"}, "until of pgd"),
+        ("fgsm", {"loss": "hinge"}, "unknown loss"),
+        ("cw", {"kappa": -1}, "must not be negative"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_found_before_anything_runs(name, parameters, message):
+    with pytest.raises(UserError, match=message):
+        make_attack(name, parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "count"),
+    [
+        ("fgsm", {}, 1),
+        ("pgd", {"steps": 7, "restarts": 3}, 21),
+        ("cw", {"steps": 10, "search_steps": 4}, 40),
+        ("foolbox:LinfPGD", {"steps": 9}, 9),
+        ("foolbox:LinfPGD", {}, None),
+    ],
+)
+def test_the_cost_of_a_sample_is_known_beforehand(name, parameters, count):
+    assert gradients_per_sample(name, parameters) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "norm"),
+    [("fgsm", "linf"), ("cw", "l2"), ("foolbox:L2PGD", "l2"), ("foolbox:LinfPGD", "linf"), ("foolbox:DDNAttack", "l2")],
+)
+def test_the_norm_that_is_meant(name, norm):
+    assert default_norm(name, {}) == norm
+
+
+def test_a_norm_that_cannot_be():
+    check_norm("pgd", "l2")
+    with pytest.raises(UserError, match="no such norm"):
+        check_norm("cw", "linf")
