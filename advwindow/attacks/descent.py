@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 
 from advwindow.attacks.budget import Ball, Norm, per_sample, steepest
@@ -141,12 +142,12 @@ class Descent:
         )
 
     def _offset(self, job: Job) -> Tensor:
+        """A point drawn uniformly from the ball, the same for this sample and restart whoever runs beside it."""
         shape = self.problem.images.shape[1:]
         draw = stream(self.problem.seed, "random start", self.problem.ids[job.sample], job.restart)
         if self.norm is Norm.LINF:
-            offset: Tensor = torch.from_numpy(draw.uniform(-job.radius, job.radius, shape))
-            return offset.float()
-        direction: Tensor = torch.from_numpy(draw.standard_normal(shape))
-        share = draw.random() ** (1 / direction.numel())
-        length = share * job.radius / float(torch.linalg.vector_norm(direction))
-        return (direction * length).float()
+            offset = draw.uniform(-job.radius, job.radius, shape)
+        else:
+            direction = draw.standard_normal(shape)
+            offset = direction * (job.radius * draw.random() ** (1 / direction.size) / np.linalg.norm(direction))
+        return torch.from_numpy(offset.astype(np.float32))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from advwindow.reports.findings import at_layer, best_layer, headline, places, tally, worst_layer
+from advwindow.reports.findings import at_layer, best_layer, headline, layer_name, places, tally, worst_layer
 from advwindow.reports.reading import VERDICTS
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import count, number, percent, printable, shorten, span
@@ -33,15 +33,16 @@ def verdict_words(study: Study) -> Words:
 
 def alignment_words(study: Study) -> Words:
     """About alignment against depth."""
-    best = best_layer(study.attacks[0])
-    left = {attack.title: at_layer(attack, best["layer"], "attack")["alignment"] for attack in study.attacks}
+    attack = study.attacks[0]
+    best = best_layer(attack)
+    left = {each.title: at_layer(each, best["layer"], "attack")["alignment"] for each in study.attacks}
     known = sorted((value, title) for title, value in left.items() if value is not None)
-    caption = f"Clean images are aligned best with words at {_name(best)} ({number(best['alignment'])})."
+    caption = f"Clean images are aligned best with words at {_name(attack, best)} ({number(best['alignment'])})."
     if len(known) > 1:
         low, high = (f"{number(value)} ({title})" for value, title in (known[0], known[-1]))
         caption += f" Under attack there is left between {low} and {high}."
     elif known:
-        noisy = at_layer(study.attacks[0], best["layer"], "noise")["alignment"]
+        noisy = at_layer(attack, best["layer"], "noise")["alignment"]
         caption += f" {known[0][1]} leaves {number(known[0][0])} there, noise of the same size {number(noisy)}."
     return Words(caption, _alt(study, "Alignment with words against depth, one panel per attack.", _alignments))
 
@@ -52,7 +53,7 @@ def two_vs_two_words(study: Study) -> Words:
     best = best_layer(attack)
     left = at_layer(attack, best["layer"], "attack")
     caption = (
-        f"At {_name(best)} the activations of {_share(best['two_vs_two'])} of all pairs of concepts are matched to the "
+        f"At {_name(attack, best)} the activations of {_share(best['two_vs_two'])} of all pairs of concepts are matched to the "
         f"right words on clean images and {_share(left['two_vs_two'])} under {attack.title}; guessing gives 50 %."
     )
     return Words(caption, _alt(study, "2 vs 2 accuracy against depth, one panel per attack.", _accuracies))
@@ -66,7 +67,7 @@ def drift_words(study: Study) -> Words:
     noise = attack.rows("noise")["drift"].abs().max()
     assert noise is None or isinstance(noise, float)
     caption = (
-        f"Under {attack.title} the drift is largest at {_name(worst)}: {number(worst['drift'])} "
+        f"Under {attack.title} the drift is largest at {_name(attack, worst)}: {number(worst['drift'])} "
         f"{span(worst['drift_ci_low'], worst['drift_ci_high'])}. It is significant in {fell} of "
         f"{count(len(study.names), 'layer')}. Noise of the same size changes alignment by {number(noise)} at most."
     )
@@ -86,14 +87,12 @@ def beyond_noise_words(study: Study) -> Words:
 
 
 def one_vs_two_words(study: Study) -> Words:
-    """About the 1 vs 2 test."""
+    """About the 1 vs 2 test; at least one attack must have been tested."""
     told = [(attack, low) for attack in study.attacks if (low := _lowest(attack)) is not None]
-    if not told:
-        return Words("No fooled image has words for both of its classes.", "Empty panels: there was nothing to test.")
     attack, low = min(told, key=lambda each: each[1]["one_vs_two"])
     caption = (
         f"Of fooled images, the share that a layer still holds closer to the true word than to the wrong one. It is "
-        f"lowest at {_name(low)} under {attack.title}: {_share(low['one_vs_two'])} of "
+        f"lowest at {_name(attack, low)} under {attack.title}: {_share(low['one_vs_two'])} of "
         f"{count(low['one_vs_two_n'], 'image')}."
     )
     return Words(caption, _alt(study, "Share of fooled images closer to the true word, by layer and attack.", _lows))
@@ -103,8 +102,8 @@ def _alt(study: Study, what: str, tell: Callable[[Attacked], str]) -> str:
     return " ".join([what, *(f"{attack.title}: {tell(attack)}." for attack in study.attacks)])
 
 
-def _name(row: dict[str, Any]) -> str:
-    return shorten(printable(str(row["layer"])), 40)
+def _name(attack: Attacked, row: dict[str, Any]) -> str:
+    return layer_name(attack, row["layer"])
 
 
 def _share(value: float | None) -> str:
@@ -122,25 +121,25 @@ def _alignments(attack: Attacked) -> str:
     best = best_layer(attack)
     left = at_layer(attack, best["layer"], "attack")["alignment"]
     last = attack.rows().row(-1, named=True)
-    there = f"at {_name(best)} from {number(best['alignment'])} to {number(left)}"
+    there = f"at {_name(attack, best)} from {number(best['alignment'])} to {number(left)}"
     return f"{there}; in the last layer {number(last['alignment'])}"
 
 
 def _accuracies(attack: Attacked) -> str:
     best = best_layer(attack)
     left = at_layer(attack, best["layer"], "attack")["two_vs_two"]
-    return f"at {_name(best)} from {_share(best['two_vs_two'])} to {_share(left)}"
+    return f"at {_name(attack, best)} from {_share(best['two_vs_two'])} to {_share(left)}"
 
 
 def _drifts(attack: Attacked) -> str:
     worst = worst_layer(attack)
     fell = count(tally(attack).fallen, "layer")
-    return f"largest at {_name(worst)}, {number(worst['drift'])}; {fell} fell significantly"
+    return f"largest at {_name(attack, worst)}, {number(worst['drift'])}; {fell} fell significantly"
 
 
 def _excesses(attack: Attacked) -> str:
     worst = worst_layer(attack)
-    return f"at {_name(worst)} {number(worst['drift_beyond_noise'])}"
+    return f"at {_name(attack, worst)} {number(worst['drift_beyond_noise'])}"
 
 
 def _lowest(attack: Attacked) -> dict[str, Any] | None:
@@ -150,4 +149,4 @@ def _lowest(attack: Attacked) -> dict[str, Any] | None:
 
 def _lows(attack: Attacked) -> str:
     low = _lowest(attack)
-    return "nothing to test" if low is None else f"lowest at {_name(low)}, {_share(low['one_vs_two'])}"
+    return "nothing to test" if low is None else f"lowest at {_name(attack, low)}, {_share(low['one_vs_two'])}"

@@ -194,7 +194,7 @@ def _most(rows: pl.DataFrame, column: str) -> int:
 
 
 def _note(axes: Axes, text: str) -> None:
-    axes.text(1, 1.02, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=6, color=NOISE)
+    axes.text(0.02, 0.06, text, transform=axes.transAxes, ha="left", va="bottom", fontsize=6, color=NOISE)
 
 
 def _condition_keys() -> dict[str, Line2D | Patch]:

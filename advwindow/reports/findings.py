@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from advwindow.reports.reading import VERDICTS
-from advwindow.reports.text import count, listing, number, percent, percent_span, printable, shorten
+from advwindow.reports.text import count, listing, number, percent, percent_span, printable, short_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FALLEN = ("eroded", "collapsed")
 _MOST_RUNS = 4
-_NAME_WIDTH = 40
+_NAME_WIDTH = 28
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,12 @@ def at_layer(attack: Attacked, layer: str, condition: str) -> dict[str, Any]:
     return attack.rows(condition).filter(pl.col("layer") == layer).row(0, named=True)
 
 
+def layer_name(attack: Attacked, layer: str) -> str:
+    """What to call a layer in a sentence."""
+    names = [str(name) for name in attack.rows()["layer"]]
+    return short_names(names, _NAME_WIDTH)[names.index(layer)]
+
+
 def answer(study: Study) -> list[str]:
     """Three to five sentences: is the network fooled, where does the meaning go, and is it more than noise does?"""
     attack = headline(study)
@@ -106,21 +112,21 @@ def places(names: Sequence[str], chosen: Collection[str]) -> str:
         chosen: those to name.
     """
     runs: list[list[str]] = []
-    for before, name in zip([None, *names], names, strict=False):
+    labels = short_names(names, _NAME_WIDTH)
+    for before, name, label in zip([None, *names], names, labels, strict=False):
         if name not in chosen:
             continue
         if before in chosen and runs:
-            runs[-1].append(name)
+            runs[-1].append(label)
         else:
-            runs.append([name])
+            runs.append([label])
     told = [_run(run) for run in runs]
     hidden = sum(len(run) for run in runs[_MOST_RUNS:])
     return listing([*told[:_MOST_RUNS], f"{hidden} more"] if hidden else told)
 
 
 def _run(run: Sequence[str]) -> str:
-    first, last = (shorten(printable(name), _NAME_WIDTH) for name in (run[0], run[-1]))
-    return first if len(run) == 1 else f"{first} and {last}" if len(run) == 2 else f"{first} to {last}"
+    return run[0] if len(run) == 1 else f"{run[0]} and {run[-1]}" if len(run) == 2 else f"{run[0]} to {run[-1]}"
 
 
 def _fooled(study: Study, attack: Attacked) -> str:
@@ -153,7 +159,7 @@ def _meaning(attack: Attacked) -> str:
     basis = f"Of {count(len(names), 'layer')}, {len(anchored)} {'is' if len(anchored) == 1 else 'are'} significantly"
     basis = f"{basis} aligned with words on clean images ({places(names, anchored)})."
     clean = at_layer(attack, worst["layer"], "clean")["alignment"]
-    deepest = shorten(printable(worst["layer"]), _NAME_WIDTH)
+    deepest = layer_name(attack, worst["layer"])
     fall = f"from {number(clean)} to {number(worst['alignment'])} at {deepest}"
     told = []
     for verdict in reversed(_FALLEN):

@@ -43,7 +43,7 @@ class Illustration:
 
 
 def illustrate(study: Study) -> list[Illustration]:
-    """Every figure of a study; those about the 1 vs 2 test and noise only where there is something to show."""
+    """Every figure of a study; that of the 1 vs 2 test only where some image was fooled into another word."""
     layers, measure = study.layers, study.attacks[0].spec.measure
     worst = headline(study)
     drawn: list[tuple[str, Callable[[Layers], Figure], Words]] = [
@@ -51,8 +51,9 @@ def illustrate(study: Study) -> list[Illustration]:
         ("two-vs-two", figures.two_vs_two, captions.two_vs_two_words(study)),
         ("drift", figures.drift, captions.drift_words(study)),
         ("beyond-noise", figures.beyond_noise, captions.beyond_noise_words(study)),
-        ("one-vs-two", figures.one_vs_two, captions.one_vs_two_words(study)),
     ]
+    if any(attack.rows()["one_vs_two"].count() for attack in study.attacks):
+        drawn.append(("one-vs-two", figures.one_vs_two, captions.one_vs_two_words(study)))
     strips = tuple(verdict_strip(part) for some in _by_attacks(layers) for part in _by_layers(some))
     return [
         Illustration("verdicts", strips, captions.verdict_words(study)),

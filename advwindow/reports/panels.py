@@ -26,6 +26,8 @@ _TOP, _TITLE = 4 * MM, 6 * MM
 _LETTER = 1.12 * MM
 _NAME_WIDTH = 18
 _MOST_NAMES = 20
+#: More points side by side than this get smaller marks.
+_MANY = 90
 
 
 def grid(titles: Sequence[str], names: Sequence[str], *, ylabel: str, height: float) -> tuple[Figure, list[Axes]]:
@@ -38,6 +40,7 @@ def grid(titles: Sequence[str], names: Sequence[str], *, ylabel: str, height: fl
         height: of a panel in millimetres.
     """
     columns = min(_COLUMNS, len(titles))
+    mpl.rcParams["lines.markersize"] = 3.0 if len(names) * columns <= _MANY else 1.6
     rows = math.ceil(len(titles) / columns)
     labels = [drawable(name) for name in short_names(names, _NAME_WIDTH)]
     bottom = 2.5 * MM + _LETTER * max(len(label) for label in labels)

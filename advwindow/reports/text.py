@@ -91,13 +91,18 @@ def shorten(text: str, width: int) -> str:
 
 
 def short_names(names: Sequence[str], width: int) -> list[str]:
-    """Names of layers for an axis, shortened; where one is too long, first without the parts that all begin with."""
-    parts = [name.split(".") for name in names]
-    shared = 0
-    if max(len(name) for name in names) > width:
-        while min(len(part) for part in parts) > shared + 1 and len({part[shared] for part in parts}) == 1:
-            shared += 1
-    return [shorten(printable(".".join(part[shared:])), width) for part in parts]
+    """Names of layers for an axis, at most `width` characters.
+
+    Where one is too long, what all begin with gives way to an ellipsis first, as the ends tell them apart.
+    """
+    cut = 0
+    if len(names) > 1 and max(len(name) for name in names) > width:
+        first, last = min(names), max(names)
+        while cut < len(first) and first[cut] == last[cut]:
+            cut += 1
+        while cut and first[cut - 1] not in "._-/:":
+            cut -= 1
+    return [shorten(("…" if cut else "") + printable(name[cut:]), width) for name in names]
 
 
 def count(n: int, noun: str) -> str:

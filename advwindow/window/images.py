@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advwindow.window.matching import one_vs_two, unit_profiles
+from advwindow.window.matching import one_vs_two
 from advwindow.window.multiplicity import resampled_p
 from advwindow.window.permutation import label_permutations, one_vs_two_null
+from advwindow.window.profiles import unit_profiles
 from advwindow.window.similarity import ConstantPatternError
 
 if TYPE_CHECKING:

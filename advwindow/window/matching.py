@@ -7,12 +7,12 @@ concepts whether each one's row of similarities to all *other* concepts fits its
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from advwindow.errors import UserError, did_you_mean
-from advwindow.window.similarity import ConstantPatternError
+from advwindow.window.profiles import clear_diagonal, profile_correlations, unit_profiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,9 +27,6 @@ MIN_CONCEPTS = 5
 
 # Differences this small are rounding; the smallest real one on the BrainBench matrices is 6.5e-6.
 _TIE = 1e-9
-
-# Share of a profile's power below which its variance is rounding.
-_CONSTANT = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,18 +71,6 @@ class OneVsTwo:
     correct: float
     margins: Array
     wins: Array
-
-
-class Profiles(NamedTuple):
-    """Correlations of similarity profiles, each without the two concepts compared; diagonals mean nothing.
-
-    Attributes:
-        own: ``(..., C, C)``, entry ``[i, j]`` is ``r(A_i, B_i)`` without columns i and j.
-        other: ``(..., C, C)``, entry ``[i, j]`` is ``r(A_i, B_j)`` without columns i and j.
-    """
-
-    own: Array
-    other: Array
 
 
 def two_vs_two(a: Array, b: Array, *, ties: str = "half") -> TwoVsTwo:
@@ -133,7 +118,7 @@ def pair_wins(a: Array, b: Array, *, ties: str = "half") -> Array:
     own, other = profile_correlations(a, b)
     balance = own - other
     wins = tie_scores(balance + balance.swapaxes(-1, -2), ties)
-    return _clear_diagonal(wins)
+    return clear_diagonal(wins)
 
 
 def one_vs_two_grid(a: Array, b: Array, *, ties: str = "half") -> tuple[Array, Array]:
@@ -186,72 +171,6 @@ def one_vs_two(u: Array, first: Array, second: Array, *, masked: NDArray[np.bool
     return OneVsTwo(float(wins.mean()), float(wins.sum()), margins, wins)
 
 
-def profile_correlations(a: Array, b: Array) -> Profiles:
-    """All masked row correlations of two matrices, O(C^3) as one matrix product.
-
-    Args:
-        a: ``(..., C, C)``.
-        b: ``(C, C)``.
-
-    Raises:
-        ConstantPatternError: a masked row is constant.
-    """
-    a, b = without_diagonal(a), without_diagonal(b)
-    n = len(b) - 2
-    product = a @ b.T
-    ua, va = masked_sums(a)
-    ub, vb = masked_sums(b)
-    own = n * (np.diagonal(product, axis1=-2, axis2=-1)[..., None] - a * b) - ua * ub
-    other = n * product - ua * ub.T
-    return Profiles(own / np.sqrt(va * vb), other / np.sqrt(va * vb.T))
-
-
-def without_diagonal(a: Array) -> Array:
-    """A copy minus its off-diagonal mean, with a zero diagonal; Pearson does not see the shift."""
-    a = _clear_diagonal(np.array(a, np.float64))
-    a -= a.sum((-1, -2), keepdims=True) / (a.shape[-1] * (a.shape[-1] - 1))
-    return _clear_diagonal(a)
-
-
-def masked_sums(a: Array) -> tuple[Array, Array]:
-    """Sum, and n squared times the variance, of each row without columns i and j (1 on the diagonal).
-
-    Args:
-        a: ``(..., C, C)`` with a zero diagonal.
-
-    Raises:
-        ConstantPatternError: a row without a pair of columns is constant.
-    """
-    n = a.shape[-1] - 2
-    total = a.sum(-1)[..., None] - a
-    power = n * ((a * a).sum(-1)[..., None] - a * a)
-    spread = power - total * total
-    on_diagonal = np.eye(a.shape[-1], dtype=bool)
-    spread = np.where(on_diagonal, 1.0, spread)
-    flat = ~(spread > _CONSTANT * power) & ~on_diagonal
-    if flat.any():
-        rows = sorted(set(np.nonzero(flat)[-2].tolist()))
-        raise ConstantPatternError(
-            "a similarity profile is constant, so it correlates with nothing", got=f"rows {rows}"
-        )
-    return total, spread
-
-
-def unit_profiles(profiles: Array, masked: NDArray[np.bool_]) -> Array:
-    """Rows with mean 0 and length 1 over their unmasked entries, 0 where masked.
-
-    Raises:
-        ConstantPatternError: a row is constant, or not finite.
-    """
-    kept = np.where(masked, 0.0, profiles)
-    centred = np.where(masked, 0.0, kept - kept.sum(1, keepdims=True) / (~masked).sum(1, keepdims=True))
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    if not (length**2 > _CONSTANT * (kept**2).sum(1, keepdims=True)).all():
-        raise ConstantPatternError("a similarity profile is constant, so it correlates with nothing")
-    unit: Array = centred / length
-    return unit
-
-
 def tie_scores(difference: Array, ties: str) -> Array:
     """1 where positive, 0 where negative, and what the rule says within 1e-9 of zero.
 
@@ -261,12 +180,6 @@ def tie_scores(difference: Array, ties: str) -> Array:
     if ties not in TIES:
         raise UserError("unknown tie rule", got=ties, fix=did_you_mean(ties, TIES))
     return np.where(np.abs(difference) <= _TIE, TIES[ties], (difference > 0).astype(np.float64))
-
-
-def _clear_diagonal(a: Array) -> Array:
-    places = np.arange(a.shape[-1])
-    a[..., places, places] = 0
-    return a
 
 
 def check_matrices(a: Array, b: Array) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 
 from advwindow.streams import stream
 from advwindow.window.alignment import pair_values
-from advwindow.window.matching import masked_sums, tie_scores, unit_profiles, without_diagonal
+from advwindow.window.matching import tie_scores
+from advwindow.window.profiles import masked_sums, unit_profiles, without_diagonal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
