@@ -81,6 +81,12 @@ def make_attack(name: str, parameters: Mapping[str, Any]) -> Attack:
     return made
 
 
+def complete_parameters(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with every default of ours filled in; a back end's are left as given."""
+    attack = make_attack(name, parameters)
+    return dict(parameters) if isinstance(attack, TorchAttacks | Foolbox) else vars(attack).copy()
+
+
 def default_norm(name: str, parameters: Mapping[str, Any]) -> str:
     """The norm that is meant where none is given."""
     if name in NATIVE:

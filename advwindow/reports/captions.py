@@ -9,7 +9,7 @@ import polars as pl
 from advwindow.reports.findings import at_layer, best_layer, headline, layer_name, places, tally, worst_layer
 from advwindow.reports.reading import VERDICTS
 from advwindow.reports.style import MARKS
-from advwindow.reports.text import count, number, percent, printable, shorten, span
+from advwindow.reports.text import count, number, percent, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +52,10 @@ def two_vs_two_words(study: Study) -> Words:
     attack = headline(study)
     best = best_layer(attack)
     left = at_layer(attack, best["layer"], "attack")
+    shares = _share(best["two_vs_two"]), _share(left["two_vs_two"])
     caption = (
-        f"At {_name(attack, best)} the activations of {_share(best['two_vs_two'])} of all pairs of concepts are matched to the "
-        f"right words on clean images and {_share(left['two_vs_two'])} under {attack.title}; guessing gives 50 %."
+        f"At {_name(attack, best)} the activations of {shares[0]} of all pairs of concepts are matched to the right words "
+        f"on clean images and {shares[1]} under {attack.title}; guessing gives 50 %."
     )
     return Words(caption, _alt(study, "2 vs 2 accuracy against depth, one panel per attack.", _accuracies))
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advwindow.reports.panels import grid, legend, values
+from advwindow.reports.panels import COLUMNS, grid, legend, values
 from advwindow.reports.reading import ALPHA, layers_under
 from advwindow.reports.style import ATTACK, CLEAN, FAINT, INK, NOISE, house_style
 
@@ -42,7 +42,7 @@ def alignment(layers: Layers, *, measure: str = "spearman") -> Figure:
         layers: tables of layers by attack.
         measure: name of the correlation, for the axis.
     """
-    with house_style():
+    with house_style(points=_across(layers)):
         figure, panels = _begin(
             layers, ylabel=f"alignment ({measure.capitalize()})", height=40 if len(layers) > 1 else 32
         )
@@ -63,7 +63,7 @@ def alignment(layers: Layers, *, measure: str = "spearman") -> Figure:
 
 def two_vs_two(layers: Layers) -> Figure:
     """Share of pairs of concepts told apart, against depth; hollow where not significantly above chance."""
-    with house_style():
+    with house_style(points=_across(layers)):
         figure, panels = _begin(layers, ylabel="2 vs 2 accuracy", height=34)
         for axes, table in zip(panels, layers.values(), strict=True):
             axes.axhline(0.5, color=NOISE, linewidth=0.6, label="chance")
@@ -76,7 +76,7 @@ def two_vs_two(layers: Layers) -> Figure:
 
 def drift(layers: Layers) -> Figure:
     """Clean alignment minus alignment under the attack, with 95 % intervals, beside the drift under noise."""
-    with house_style():
+    with house_style(points=_across(layers)):
         figure, panels = _begin(layers, ylabel="drift (lost alignment)", height=32)
         for axes, table in zip(panels, layers.values(), strict=True):
             axes.axhline(0, color=INK, linewidth=0.6)
@@ -91,7 +91,7 @@ def drift(layers: Layers) -> Figure:
 
 def beyond_noise(layers: Layers) -> Figure:
     """Drift under the attack minus drift under noise of the same size, with 95 % intervals."""
-    with house_style():
+    with house_style(points=_across(layers)):
         figure, panels = _begin(layers, ylabel="drift beyond noise", height=24)
         for axes, table in zip(panels, layers.values(), strict=True):
             axes.axhline(0, color=INK, linewidth=0.6)
@@ -104,7 +104,7 @@ def beyond_noise(layers: Layers) -> Figure:
 
 def one_vs_two(layers: Layers) -> Figure:
     """Share of fooled images that a layer still holds closer to the true word than to the wrong one."""
-    with house_style():
+    with house_style(points=_across(layers)):
         figure, panels = _begin(layers, ylabel="closer to true word", height=23)
         for axes, table in zip(panels, layers.values(), strict=True):
             attack = layers_under(table, "attack")
@@ -121,6 +121,11 @@ def _begin(layers: Layers, *, ylabel: str, height: float) -> tuple[Figure, list[
     first = next(iter(layers.values()))
     names = [str(name) for name in layers_under(first, "clean")["layer"]]
     return grid(list(layers), names, ylabel=ylabel, height=height)
+
+
+def _across(layers: Layers) -> int:
+    """Points side by side over the whole figure."""
+    return min(COLUMNS, len(layers)) * layers_under(next(iter(layers.values())), "clean").height
 
 
 def _curves(axes: Axes, table: pl.DataFrame, column: str, *, p_column: str = "") -> None:

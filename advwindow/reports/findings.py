@@ -131,6 +131,9 @@ def _run(run: Sequence[str]) -> str:
 
 def _fooled(study: Study, attack: Attacked) -> str:
     summary, tried = attack.summary, attack.tried
+    clean = percent(summary["clean_accuracy"])
+    if not summary["successes"]:
+        return f"{attack.title} fools none of {count(tried, 'correctly classified image')}: accuracy stays at {clean}."
     whom = (
         f"all {count(tried, 'correctly classified image')}"
         if summary["successes"] == tried
@@ -139,7 +142,7 @@ def _fooled(study: Study, attack: Attacked) -> str:
     robust = percent(attack.robust)
     interval = percent_span(summary["robust_low"], summary["robust_high"])
     told = (
-        f"{attack.title} fools {whom}: accuracy falls from {percent(summary['clean_accuracy'])} to {robust} "
+        f"{attack.title} fools {whom}: accuracy falls from {clean} to {robust} "
         f"(95 % interval {interval})."
     )
     others = len(study.attacks) - 1

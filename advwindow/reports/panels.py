@@ -19,15 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-_COLUMNS = 3
+COLUMNS = 3
 _LEFT, _RIGHT, _GAP = 14 * MM, 1 * MM, 5 * MM
 _TOP, _TITLE = 4 * MM, 6 * MM
 #: Room that one letter of a rotated layer name takes.
 _LETTER = 1.12 * MM
 _NAME_WIDTH = 18
 _MOST_NAMES = 20
-#: More points side by side than this get smaller marks.
-_MANY = 90
 
 
 def grid(titles: Sequence[str], names: Sequence[str], *, ylabel: str, height: float) -> tuple[Figure, list[Axes]]:
@@ -39,8 +37,7 @@ def grid(titles: Sequence[str], names: Sequence[str], *, ylabel: str, height: fl
         ylabel: of all panels.
         height: of a panel in millimetres.
     """
-    columns = min(_COLUMNS, len(titles))
-    mpl.rcParams["lines.markersize"] = 3.0 if len(names) * columns <= _MANY else 1.6
+    columns = min(COLUMNS, len(titles))
     rows = math.ceil(len(titles) / columns)
     labels = [drawable(name) for name in short_names(names, _NAME_WIDTH)]
     bottom = 2.5 * MM + _LETTER * max(len(label) for label in labels)

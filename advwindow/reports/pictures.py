@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Pixels of the longer side in a report.
 _SIDE = 160
-_NAME_WIDTH = 34
+_NAME_WIDTH = 26
 
 
 def examples(study: Study) -> tuple[list[dict[str, Any]], dict[str, bytes]]:

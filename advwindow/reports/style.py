@@ -28,6 +28,8 @@ MM = 1 / 25.4
 #: Width of every figure: that of the text on A4.
 WIDTH = 170 * MM
 
+_MANY_POINTS = 90
+
 _SETTINGS: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 6.5,
@@ -73,11 +75,17 @@ MARKS = {
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """The defaults of matplotlib with ours on top, whatever the caller has set; nothing of it stays."""
+def house_style(*, points: int = 0) -> Iterator[None]:
+    """The defaults of matplotlib with ours on top, whatever the caller has set; nothing of it stays.
+
+    Args:
+        points: how many stand side by side across the figure; many get smaller marks.
+    """
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
+        if points > _MANY_POINTS:
+            mpl.rcParams["lines.markersize"] = 1.6
         yield
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from advwindow.attacks import MINIMAL, NATIVE, check_norm, default_norm, make_attack, make_budgets
+from advwindow.attacks import MINIMAL, NATIVE, check_norm, complete_parameters, default_norm, make_budgets
 from advwindow.errors import UserError, did_you_mean
 from advwindow.runs import Scalar
 from advwindow.window import POOLINGS
@@ -48,16 +48,14 @@ class AttackEntry(_Strict):
         return tuple(str(each) for each in values)
 
     def resolved(self) -> AttackEntry:
-        """The same with its norm filled in; raises `UserError` for whatever would fail later."""
-        make_attack(self.name, self.parameters)
+        """The same with its norm and every default filled in; raises `UserError` for whatever would fail later."""
         norm = self.norm or default_norm(self.name, self.parameters)
         check_norm(self.name, norm)
         budgets = make_budgets(list(self.eps), norm)
         if self.name in NATIVE and NATIVE[self.name].needs_eps and any(budget.minimal for budget in budgets):
             raise UserError(f"{self.name} needs an epsilon", fix='write eps = ["8/255"], or --eps 8/255')
-        for budget in budgets:
-            _ = budget.value
-        return self.model_copy(update={"norm": norm})
+        parameters = complete_parameters(self.name, self.parameters)
+        return self.model_copy(update={"norm": norm, "parameters": parameters})
 
 
 class WindowSettings(_Strict):

@@ -74,7 +74,7 @@ class Window:
         layers: names or shell patterns of layers; the network's own choice (`default_layers`) if None.
         pooling: how maps and tokens become vectors, a key of `POOLINGS`.
         similarity: ``"pearson"`` (over features, as in Words as a Window) or ``"cosine"``.
-        measure: ``"spearman"`` or ``"pearson"``: the alignment behind drift and verdicts.
+        measure: ``"pearson"`` or ``"spearman"``: the alignment behind drift and verdicts.
         ties: what a tie counts in 2 vs 2 and 1 vs 2; ``"fail"`` reproduces BrainBench.
         permutations: number of relabellings and of swaps.
         seed: of all random streams.
@@ -97,7 +97,7 @@ class Window:
     layers: Sequence[str] | None = None
     pooling: str = "mean"
     similarity: str = "pearson"
-    measure: str = "spearman"
+    measure: str = "pearson"
     ties: str = "half"
     permutations: int = 2000
     seed: int = 0

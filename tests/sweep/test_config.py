@@ -38,6 +38,7 @@ def test_the_resolved_sweep_gives_the_same_sweep():
     assert sweep.attack[0].norm == "linf"
     assert sweep.attack[1].norm == "l2"
     assert sweep.attack[1].eps == ("min",)
+    assert sweep.attack[1].parameters["search_steps"] == 9
 
 
 def test_numbers_are_accepted_as_epsilons():

@@ -37,7 +37,7 @@ def test_measures_are_those_of_the_pure_functions():
             assert columns["two_vs_two"][i, s] == pytest.approx(two_vs_two(a, b).accuracy)
             assert columns["cka"][i, s] == pytest.approx(debiased_cka(x @ x.T, words @ words.T), abs=1e-12)
             assert columns["cka_clean"][i, s] == pytest.approx(debiased_cka(x @ x.T, parts[0] @ parts[0].T), abs=1e-12)
-    assert np.allclose(columns["drift"][:, 1], columns["rsa_spearman"][:, 0] - columns["rsa_spearman"][:, 1])
+    assert np.allclose(columns["drift"][:, 1], columns["rsa_pearson"][:, 0] - columns["rsa_pearson"][:, 1])
     assert np.isnan(columns["drift"][:, 0]).all()
 
 
@@ -172,7 +172,9 @@ def test_cosine_similarity():
     evidence = replace(evidence_of(words, layers), similarity="cosine")
     unit = words / np.linalg.norm(words, axis=1, keepdims=True)
     x = layers["lost"][0] / np.linalg.norm(layers["lost"][0], axis=1, keepdims=True)
-    assert compute(evidence, FAST).columns["alignment"][1, 0] == pytest.approx(rsa(x @ x.T, unit @ unit.T), abs=1e-12)
+    assert compute(evidence, FAST).columns["alignment"][1, 0] == pytest.approx(
+        rsa(x @ x.T, unit @ unit.T, method="pearson"), abs=1e-12
+    )
 
 
 def test_cosine_of_a_dead_activation():

@@ -23,8 +23,8 @@ def analysed():
 def test_drift_its_interval_and_retention(analysed):
     report, words, parts = analysed
     clean, noise, attack = report.layers.iter_rows(named=True)
-    unit = unit_pairs(pair_values(np.stack([np.corrcoef(x) for x in parts])), "spearman")
-    y = unit_pairs(pair_values(np.corrcoef(words)), "spearman")
+    unit = unit_pairs(pair_values(np.stack([np.corrcoef(x) for x in parts])), "pearson")
+    y = unit_pairs(pair_values(np.corrcoef(words)), "pearson")
     r = unit @ y
     assert [row["alignment"] for row in (clean, noise, attack)] == pytest.approx(r.tolist())
     covariance = dyadic_covariance(unit, y, 24)

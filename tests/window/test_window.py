@@ -74,7 +74,7 @@ def test_the_table_has_the_promised_shape(report):
     assert report.layers["images"].unique().to_list() == [80]
     clean = row(report, "late", "clean")
     assert [clean[name] for name in ("verdict", "display", "hijacked", "drift", "collapse_bound")] == [None] * 5
-    assert clean["alignment"] == clean["rsa_spearman"] > 0.7
+    assert clean["alignment"] == clean["rsa_pearson"] > 0.7
     assert clean["cka_clean"] == pytest.approx(1)
     assert not report.layers.select(pl.any_horizontal(pl.selectors.float().is_nan().any())).item()
 
