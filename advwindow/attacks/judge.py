@@ -70,6 +70,11 @@ def judge(model: Classifier, images: Tensor, attacked: Tensor, goal: Goal, budge
 
 def perturbation_norms(images: Tensor, attacked: Tensor) -> dict[str, Tensor]:
     """Sizes of the perturbations in float64: ``linf``, ``l2``, ``l1``, and ``l0`` as the number of changed pixels."""
+    parts = [_norms(*pair) for pair in zip(torch.split(images, BATCH), torch.split(attacked, BATCH), strict=True)]
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def _norms(images: Tensor, attacked: Tensor) -> dict[str, Tensor]:
     delta = attacked.double() - images.double()
     changed = (delta != 0).any(1) if delta.dim() > 2 else delta != 0
     return {

@@ -32,16 +32,23 @@ def matched_noise(images: Tensor, attacked: Tensor, norm: Norm, *, ids: Sequence
     Returns:
         ``(N, C, H, W)`` float32 in [0, 1], nowhere larger than the attack in this norm.
     """
-    reach = size((attacked - images).double(), norm)
-    draws = [stream(seed, "matched noise", name).standard_normal(images.shape[1:]) for name in ids]
-    direction = torch.stack([torch.from_numpy(draw) for draw in draws]).to(images.device)
+    noisy = torch.empty_like(images, dtype=torch.float32)
+    for place, name in enumerate(ids):  # one by one: the draws are in double precision, and there may be many images
+        draw = stream(seed, "matched noise", name).standard_normal(images.shape[1:])
+        one = slice(place, place + 1)
+        direction = torch.from_numpy(draw)[None].to(images.device)
+        noisy[one] = _matched(images[one].double(), attacked[one].double(), direction, norm)
+    return noisy
+
+
+def _matched(image: Tensor, attacked: Tensor, direction: Tensor, norm: Norm) -> Tensor:
+    reach = size(attacked - image, norm)
     if norm is Norm.LINF:
-        noisy = images + per_sample(reach, direction) * direction.sign()
-        return noisy.clamp(0, 1).float()
+        return (image + per_sample(reach, image) * direction.sign()).clamp(0, 1)
     scale = reach / size(direction, norm)
     for _ in range(12):
-        clipped = (images + per_sample(scale, direction) * direction).clamp(0, 1) - images
+        clipped = (image + per_sample(scale, image) * direction).clamp(0, 1) - image
         scale = scale * (reach / size(clipped, norm).clamp_min(1e-30)).clamp(max=2)
-    clipped = (images + per_sample(scale, direction) * direction).clamp(0, 1) - images
+    clipped = (image + per_sample(scale, image) * direction).clamp(0, 1) - image
     shrink = (reach / size(clipped, norm).clamp_min(1e-30)).clamp(max=1)
-    return (images + per_sample(shrink, clipped) * clipped).float().clamp(0, 1)
+    return (image + per_sample(shrink, image) * clipped).clamp(0, 1)

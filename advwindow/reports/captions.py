@@ -54,8 +54,8 @@ def two_vs_two_words(study: Study) -> Words:
     left = at_layer(attack, best["layer"], "attack")
     shares = _share(best["two_vs_two"]), _share(left["two_vs_two"])
     caption = (
-        f"At {_name(attack, best)} the activations of {shares[0]} of all pairs of concepts are matched to the right words "
-        f"on clean images and {shares[1]} under {attack.title}; guessing gives 50 %."
+        f"At {_name(attack, best)} the activations of {shares[0]} of all pairs of concepts are matched to the right "
+        f"words on clean images and {shares[1]} under {attack.title}; guessing gives 50 %."
     )
     return Words(caption, _alt(study, "2 vs 2 accuracy against depth, one panel per attack.", _accuracies))
 

@@ -141,10 +141,7 @@ def _fooled(study: Study, attack: Attacked) -> str:
     )
     robust = percent(attack.robust)
     interval = percent_span(summary["robust_low"], summary["robust_high"])
-    told = (
-        f"{attack.title} fools {whom}: accuracy falls from {clean} to {robust} "
-        f"(95 % interval {interval})."
-    )
+    told = f"{attack.title} fools {whom}: accuracy falls from {clean} to {robust} (95 % interval {interval})."
     others = len(study.attacks) - 1
     alike = sum(other.robust == attack.robust for other in study.attacks) - 1
     return f"{told} So do {alike} of the {others} other attacks." if alike and others > 1 else told

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 from rich import box
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 _STYLES = {"unanchored": "dim", "intact": "", "eroded": "yellow", "collapsed": "bold red", "hijacked": "magenta"}
 _LAYER_WIDTH, _HEADING_WIDTH = 24, 14
+#: Width at which no table needs to shrink.
+_ENDLESS = 10_000
 #: More layers than this are shown only where there is something to lose.
 _MOST_LAYERS = 30
 
@@ -151,7 +154,7 @@ def _print_layers(study: Study, console: Console) -> None:
     for room in range(len(ranked), 0, -1):
         attacks = [attack for attack in study.attacks if attack in ranked[:room]]
         table = _layer_table(study, attacks)
-        if console.measure(table).maximum <= console.width:
+        if Measurement.get(console, console.options.update(width=_ENDLESS), table).maximum <= console.width:
             break
     console.print(table)
     weaker, layers = len(ranked) - room, len(study.names) - len(_telling(study))

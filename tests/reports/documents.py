@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING
 
-import pypdfium2 as pdfium
-import pypdfium2.raw as c
+import pypdfium2 as pdfium  # type: ignore[import-untyped]  # it has no stubs
+import pypdfium2.raw as c  # type: ignore[import-untyped]  # as above
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def outline(path: Path) -> list[tuple[int, str]]:
 def metadata(path: Path) -> dict[str, str]:
     """Title, creation date and so on."""
     with pdfium.PdfDocument(path) as document:
-        return document.get_metadata_dict()
+        return dict(document.get_metadata_dict())
 
 
 def alternatives(path: Path) -> list[tuple[str, str]]:

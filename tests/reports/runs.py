@@ -79,13 +79,13 @@ def make_run(path: Path, shape: Shape | None = None, *, missing: int = 0) -> Run
 
 def layer_table(shape: Shape, *, loss: float, seed: int = 0, concepts: int = 17) -> pl.DataFrame:
     """A table of layers, clean, noise and attack."""
-    rng = stream(seed, "layers", str(loss))
+    rng, steady = stream(seed, "layers", str(loss)), stream(seed, "clean")
     rows = []
     for depth, layer in enumerate(shape.layers):
         share = (depth + 1) / len(shape.layers)
-        clean = 0.02 + 0.42 * share**1.7 + 0.01 * float(rng.normal())
+        clean = 0.02 + 0.42 * share**1.7 + 0.01 * float(steady.normal())
         for condition, lost in (("clean", 0.0), ("noise", 0.02), ("attack", loss)):
-            left = clean * (1 - lost * share**3) + (0 if condition == "clean" else 0.01 * float(rng.normal()))
+            left = clean * (1 - lost * share**3) + (0 if condition == "clean" else 0.004 * float(rng.normal()))
             rows.append(_layer_row(layer, depth, condition, clean, left, concepts, shape, rng))
     return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -176,14 +176,25 @@ def _result(shape: Shape, spec: CellSpec, loss: float) -> CellResult:
         "concepts": _concepts(shape, layers, tried, concepts),
         "words": _words(shape, tried, concepts),
     }
-    rng = stream(spec.seed, "pictures")
-    clean_pictures = rng.integers(0, 256, (4, 3, shape.size, shape.size)).astype(np.uint8)
-    pictures: dict[str, np.ndarray] = {
-        "index": np.arange(shape.skipped, shape.skipped + 4),
-        "clean": clean_pictures,
-        "delta": rng.uniform(-8 / 255, 8 / 255, clean_pictures.shape).astype(np.float16),
-    }
+    pictures = _pictures(shape, spec.seed, distance)
     return CellResult(summary=summary, tables=tables, grams=({"words/gram": np.eye(3)}, {}), pictures=pictures)
+
+
+def _pictures(shape: Shape, seed: int, distance: float) -> dict[str, np.ndarray]:
+    """Gradients of colour, each its own, with noise."""
+    down, across = np.mgrid[0 : shape.size, 0 : shape.size] / shape.size
+    planes = [
+        (down, across, 1 - down),
+        (across, 1 - down, down),
+        (1 - across, down, across),
+        (down, 1 - across, across),
+    ]
+    size = min(distance, 8 / 255)
+    return {
+        "index": np.arange(shape.skipped, shape.skipped + 4),
+        "clean": (np.array(planes) * 255).astype(np.uint8),
+        "delta": stream(seed, "pictures").uniform(-size, size, (4, 3, shape.size, shape.size)).astype(np.float16),
+    }
 
 
 def _samples(shape: Shape, fooled: int, distance: float) -> pl.DataFrame:
