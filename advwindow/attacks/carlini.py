@@ -10,7 +10,7 @@ import torch
 
 from advwindow.attacks.budget import Ball, Norm, per_sample, size
 from advwindow.attacks.door import Candidates, Problem
-from advwindow.attacks.lanes import Job, JobResult, State, run_chains
+from advwindow.attacks.lanes import Job, JobResult, State, common_rows, harvest, run_chains
 from advwindow.attacks.oracle import slope_at
 from advwindow.errors import UserError
 
@@ -136,9 +136,7 @@ class _TanhDescent:
         origin = (2 * images - 1) * _INSIDE
         w = torch.atanh(origin)
         infinite = torch.full((len(jobs),), torch.inf, device=device)
-        zeros = torch.zeros(len(jobs), dtype=torch.int64, device=device)
-        return {
-            "sample": samples,
+        return common_rows(samples) | {
             "image": images,
             "origin": origin,
             "constant": torch.tensor([job.constant for job in jobs], device=device),
@@ -147,14 +145,7 @@ class _TanhDescent:
             "second moment": torch.zeros_like(w),
             "best": images.clone(),
             "distance": infinite.double(),
-            "margin": infinite,
             "previous loss": infinite,
-            "won": zeros.bool(),
-            "done": zeros.bool(),
-            "age": zeros,
-            "first": zeros - 1,
-            "zero": zeros,
-            "nonfinite": zeros,
         }
 
     def step(self, state: State) -> None:
@@ -178,17 +169,8 @@ class _TanhDescent:
     def result(self, state: State, lane: int) -> JobResult:
         """The nearest success, or else the iterate of smallest margin."""
         age = int(state["age"][lane])
-        return JobResult(
-            image=state["best"][lane].clone(),
-            success=bool(state["won"][lane]),
-            margin=float(state["margin"][lane]),
-            distance=float(state["distance"][lane]),
-            first_success_step=int(state["first"][lane]),
-            forwards=age,
-            backwards=age,
-            zero_gradients=int(state["zero"][lane]),
-            nonfinite_gradients=int(state["nonfinite"][lane]),
-        )
+        distance = float(state["distance"][lane])
+        return harvest(state, lane, forwards=age, backwards=age, distance=distance)
 
     def _keep(self, state: State, point: Tensor, logits: Tensor) -> None:
         goal = self.problem.goal.take(state["sample"])

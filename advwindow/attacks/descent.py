@@ -10,7 +10,7 @@ import torch
 
 from advwindow.attacks.budget import Ball, Norm, per_sample, steepest
 from advwindow.attacks.goal import LOSSES
-from advwindow.attacks.lanes import Job, JobResult, State
+from advwindow.attacks.lanes import common_rows, harvest
 from advwindow.attacks.oracle import logits_at, slope_at
 from advwindow.errors import UserError, did_you_mean
 from advwindow.streams import stream
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from advwindow.attacks.door import Problem
+    from advwindow.attacks.lanes import Job, JobResult, State
 
 Until = Literal["success", "end"]
 
@@ -75,19 +76,7 @@ class Descent:
         point = ball.centre
         if self.schedule.random_start:
             point = ball.project(point + torch.stack([self._offset(job) for job in jobs]).to(device))
-        zeros = torch.zeros(len(jobs), dtype=torch.int64, device=device)
-        return ball.rows() | {
-            "sample": samples,
-            "point": point,
-            "best": point.clone(),
-            "margin": torch.full((len(jobs),), torch.inf, device=device),
-            "won": zeros.bool(),
-            "done": zeros.bool(),
-            "age": zeros,
-            "first": zeros - 1,
-            "zero": zeros,
-            "nonfinite": zeros,
-        }
+        return ball.rows() | common_rows(samples) | {"point": point, "best": point.clone()}
 
     def step(self, state: State) -> None:
         """Look at the current iterate of every lane; move on from those that are not at their end."""
@@ -109,17 +98,7 @@ class Descent:
     def result(self, state: State, lane: int) -> JobResult:
         """The best iterate of a finished lane."""
         age = int(state["age"][lane])
-        return JobResult(
-            image=state["best"][lane].clone(),
-            success=bool(state["won"][lane]),
-            margin=float(state["margin"][lane]),
-            distance=0.0,
-            first_success_step=int(state["first"][lane]),
-            forwards=age + 1,
-            backwards=age,
-            zero_gradients=int(state["zero"][lane]),
-            nonfinite_gradients=int(state["nonfinite"][lane]),
-        )
+        return harvest(state, lane, forwards=age + 1, backwards=age)
 
     def _look(self, state: State, logits: Tensor) -> None:
         goal = self.problem.goal.take(state["sample"])

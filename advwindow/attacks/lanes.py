@@ -83,6 +83,36 @@ class Search(Protocol):
         ...
 
 
+def common_rows(samples: Tensor) -> State:
+    """Rows that every search keeps for the jobs of these samples ``(n,)``: where it stands, and what it met."""
+    zeros = torch.zeros_like(samples)
+    return {
+        "sample": samples,
+        "margin": torch.full(samples.shape, torch.inf, device=samples.device),
+        "won": zeros.bool(),
+        "done": zeros.bool(),
+        "age": zeros,
+        "first": zeros - 1,
+        "zero": zeros,
+        "nonfinite": zeros,
+    }
+
+
+def harvest(state: State, lane: int, *, forwards: int, backwards: int, distance: float = 0.0) -> JobResult:
+    """The result of a finished lane, from `common_rows` and its row ``best``."""
+    return JobResult(
+        image=state["best"][lane].clone(),
+        success=bool(state["won"][lane]),
+        margin=float(state["margin"][lane]),
+        distance=distance,
+        first_success_step=int(state["first"][lane]),
+        forwards=forwards,
+        backwards=backwards,
+        zero_gradients=int(state["zero"][lane]),
+        nonfinite_gradients=int(state["nonfinite"][lane]),
+    )
+
+
 def run_chains(chains: Iterable[Generator[Job, JobResult, None]], search: Search, *, lanes: int) -> None:
     """Drive all chains to their end with at most `lanes` jobs side by side.
 

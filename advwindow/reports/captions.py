@@ -26,8 +26,8 @@ class Words(NamedTuple):
 
 def verdict_words(study: Study) -> Words:
     """About the verdict strip."""
-    key = "; ".join(f"{mark.letter} {verdict}: {mark.meaning}" for verdict, mark in MARKS.items())
-    caption = f"What became of the meaning in each of the {len(study.names)} layers under each attack. {key}."
+    key = "; ".join(f"{mark.letter}: {mark.meaning}" for mark in MARKS.values())
+    caption = f"What became of the meaning in each of {count(len(study.names), 'layer')}. {key}."
     return Words(caption, _alt(study, "Matrix of verdicts, layers by attacks.", _verdicts))
 
 

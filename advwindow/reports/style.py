@@ -69,7 +69,7 @@ MARKS = {
     "unanchored": Mark("U", "#FFFFFF", "#767676", "////", "not aligned with words even on clean images"),
     "intact": Mark("I", "#9AD1F3", "#222222", "", "aligned, no significant drift"),
     "eroded": Mark("E", "#E69F00", "#222222", "", "significant drift"),
-    "collapsed": Mark("C", "#222222", "#FFFFFF", "", "significant drift, and nothing of size is left"),
+    "collapsed": Mark("C", "#222222", "#FFFFFF", "", "significant drift, nothing of size is left"),
     "hijacked": Mark("H", "#CC79A7", "#222222", "", "closer to the wrong word than to the true one"),
 }
 

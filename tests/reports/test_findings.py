@@ -65,8 +65,8 @@ def test_answer_tells_the_numbers(study):
             "(95 % interval 0–16 %). So do 2 of the 5 other attacks."
         ),
         (
-            "Of 17 layers, 11 are significantly aligned with words on clean images (blocks.6 to head). Meaning is eroded "
-            f"in 5 of them (blocks.12 to head): alignment falls from {clean:.2f} to {left:.2f} at head."
+            "Of 17 layers, 11 are significantly aligned with words on clean images (blocks.6 to head). Meaning is "
+            f"eroded in 5 of them (blocks.12 to head): alignment falls from {clean:.2f} to {left:.2f} at head."
         ),
         "In 1 layer (head) fooled images look more like the wrong word than the true one.",
         "Random noise of the same size moves no layer significantly.",

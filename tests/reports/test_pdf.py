@@ -37,7 +37,7 @@ def test_first_page_answers_a_manager(pdf):
         "FGSM L∞ 4/255 90 % 70–97 % 30 % 15–52 % 4.0/255",
         "C&W L₂ smallest 90 % 70–97 % 60 % 39–78 % 0.83",
         "U U U U U U I I I I I I E E E E E H",
-        "H hijacked: closer to the wrong word than to the true one.",
+        "H: closer to the wrong word than to the true one.",
     ):
         assert text in first
     assert first.endswith("1 / 9")
