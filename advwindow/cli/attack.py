@@ -48,31 +48,23 @@ def attack(
 
     Goes on by itself where an earlier call was interrupted. Prints the PDF's path.
     """
+    from advwindow import sweep as sweeps
     from advwindow.cli.progress import console
     from advwindow.reports import print_plan, print_run, write_pdf
-    from advwindow.sweep import (
-        Library,
-        Transport,
-        change_attacks,
-        make_plan,
-        make_sweep,
-        parse_device,
-        probe_speed,
-        read_toml,
-    )
 
     del executor  # there is one so far
-    content = read_toml(sweep_file or QUICK, overrides=overrides or [])
+    content = sweeps.read_toml(sweep_file or QUICK, overrides=overrides or [])
     lists = {"models": model, "images": images, "words": words, "seeds": None if seed is None else [seed]}
     content |= {key: values for key, values in lists.items() if values}
-    change_attacks(content, names=attack_names or [], eps=eps.split(",") if eps else [], norm=norm or "")
-    sweep = make_sweep(content, source=str(sweep_file or "the sweep"))
-    transport = Transport(device, batch_size, workers, keep_images)
+    sweeps.change_attacks(content, names=attack_names or [], eps=eps.split(",") if eps else [], norm=norm or "")
+    sweep = sweeps.make_sweep(content, source=str(sweep_file or "the sweep"))
+    transport = sweeps.Transport(device, batch_size, workers, keep_images)
     with console.status("Loading models, images and words; looking at the clean images"):
-        library = Library(parse_device(device))
-        cells = make_plan(sweep, library)
+        library = sweeps.Library(sweeps.parse_device(device))
+        cells = sweeps.make_plan(sweep, library)
     if dry_run:
-        print_plan(cells, probe_speed(library.of(cells[0].spec)), console)
+        done = sweeps.finished_cells(out or sweeps.default_folder(sweep, cells))
+        print_plan(cells, sweeps.probe_speed(library.of(cells[0].spec)), console, done=done)
         return
     run = _run(sweep, cells, library, out, transport)
     print_run(run.directory, console)

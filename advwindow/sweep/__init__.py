@@ -12,7 +12,7 @@ from advwindow.sweep.config import (
 )
 from advwindow.sweep.executor import Watcher
 from advwindow.sweep.plan import Library, PlannedCell, make_plan, plan_id
-from advwindow.sweep.run import Run, attack, open_run, run_plan, run_sweep
+from advwindow.sweep.run import Run, attack, default_folder, finished_cells, open_run, run_plan, run_sweep
 from advwindow.sweep.study import Study, load_study, parse_device, probe_speed
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
     "WindowSettings",
     "attack",
     "change_attacks",
+    "default_folder",
+    "finished_cells",
     "load_study",
     "make_plan",
     "make_sweep",

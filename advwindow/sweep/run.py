@@ -120,7 +120,7 @@ def run_plan(
     watcher: Watcher,
 ) -> Run:
     """Compute what is missing of a plan."""
-    path = out or Path("runs") / f"{sweep.name}-{plan_id(cells)[:8]}"
+    path = out or default_folder(sweep, cells)
     specs = [cell.spec for cell in cells]
     directory = RunDirectory.create(path, specs, sweep_toml=sweep_toml(sweep), manifest=make_manifest())
     missing = directory.missing()
@@ -136,6 +136,16 @@ def run_plan(
                 fix="see the reasons above or in events.jsonl; the same command tries them again",
             )
     return Run(directory)
+
+
+def default_folder(sweep: Sweep, cells: list[PlannedCell]) -> Path:
+    """Where a run goes unless told otherwise: the same plan, the same folder, so the same command goes on by itself."""
+    return Path("runs") / f"{sweep.name}-{plan_id(cells)[:8]}"
+
+
+def finished_cells(path: Path) -> list[str]:
+    """Ids of the finished cells in a folder; none where there is no run."""
+    return [spec.cell_id for spec in RunDirectory(path).done()] if (path / "plan.json").is_file() else []
 
 
 def _several(value: object) -> list[Any]:

@@ -264,12 +264,11 @@ def _caveats(clean: Observation, sights: Mapping[str, Sight]) -> list[str]:
     dropped = [row.label for row in clean.vocabulary.resolution.rows if not row.words]
     if dropped:
         left = int((~clean.camera.wanted).sum())
-        said.append(
-            f"{len(dropped)} classes have no word and are left out with their {left} images: {', '.join(dropped)}."
-        )
+        names = "; ".join(label.partition(",")[0] for label in dropped)
+        said.append(f"Classes without a word: {names}. Their images ({left}) are left out.")
     for condition, look in sights.items():
         if look.wordless:
             said.append(
-                f"{look.wordless} wrong predictions ({condition}) have no word and are left out of the 1 vs 2 test."
+                f"Wrong predictions without a word ({condition}): {look.wordless}, left out of the 1 vs 2 test."
             )
     return said

@@ -66,7 +66,7 @@ def test_dry_run_computes_and_writes_nothing(sweep, tmp_path):
     done = advwindow("attack", sweep(), "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     shown = done.stdout + done.stderr
-    assert "pgd linf 8/255" in shown
+    assert "PGD L∞ 8/255" in shown
     assert "72" in shown  # 24 images of 3 gradients
     assert not (tmp_path / "runs").exists()
     assert not (tmp_path / "reports").exists()

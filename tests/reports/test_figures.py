@@ -74,7 +74,7 @@ def test_drift_shows_the_control_and_the_intervals(study):
 
 def test_every_cell_of_the_strip_has_its_letter(study):
     axes = verdict_strip(study.layers).axes[0]
-    letters: dict[tuple[int, int], str] = {}
+    letters = {}
     for label in sorted(axes.texts, key=lambda each: each.get_position()[1]):
         x, y = label.get_position()
         letters[int(x), int(y)] = letters.get((int(x), int(y)), "") + label.get_text()

@@ -150,10 +150,8 @@ def test_classes_without_words_are_left_out_and_named(world):
     found = window.compare(world.images, world.attacked, labels=world.labels)
     assert found.layers["concepts"].unique().to_list() == [38]
     assert found.layers["images"].unique().to_list() == [76]
-    assert any(
-        "2 classes have no word and are left out with their 4 images: thing3, thing7." in c for c in found.caveats
-    )
-    assert "4 wrong predictions (attack) have no word" in " ".join(found.caveats)
+    assert any("Classes without a word: thing3; thing7. Their images (4) are left out." in c for c in found.caveats)
+    assert "Wrong predictions without a word (attack): 4" in " ".join(found.caveats)
     assert len(found.words.rows) == 40
     assert found.words.coverage == 38 / 40
 
