@@ -1,0 +1,76 @@
+"""What a cell is, and its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pydantic import BaseModel, ConfigDict
+
+#: Raise it when the same specification would give other numbers; older results are then computed anew, never mixed.
+RESULT_VERSION = 1
+
+Scalar = str | int | float | bool | None
+
+
+class CellSpec(BaseModel):
+    """One model, one set of images, one word space, one attack at one budget, one seed.
+
+    Everything here changes the result; what changes only how it is computed (batch size, device, workers) is not here.
+
+    Attributes:
+        model: reference, as written.
+        model_sha256: hash of weights, buffers and normalisation.
+        images: reference, as written.
+        images_sha256: hash of ids, labels and pixels as the model sees them.
+        words: reference, as written.
+        words_sha256: hash of the word space's source.
+        attack: name of the attack.
+        parameters: its parameters, those given.
+        norm: ``"linf"`` or ``"l2"``.
+        eps: the exact text, or ``"min"``.
+        target: how targets are chosen; empty for untargeted.
+        seed: seed of all private random streams.
+        layers: patterns of layer names; empty for the default choice.
+        pooling: how maps and tokens are reduced.
+        similarity: how concepts are compared within a space.
+        measure: the alignment that drives drift and verdicts.
+        permutations: draws of every permutation test.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    model_sha256: str
+    images: str
+    images_sha256: str
+    words: str
+    words_sha256: str
+    attack: str
+    parameters: dict[str, Scalar]
+    norm: str
+    eps: str
+    target: str
+    seed: int
+    layers: tuple[str, ...]
+    pooling: str
+    similarity: str
+    measure: str
+    permutations: int
+
+    @property
+    def cell_id(self) -> str:
+        """Sixteen hexadecimal digits, the same from a planned cell and from a finished one."""
+        return short_hash({"version": RESULT_VERSION, **self.model_dump(mode="json")})
+
+    @property
+    def condition(self) -> str:
+        """What people read, e.g. ``pgd linf 8/255``."""
+        goal = f" to {self.target}" if self.target else ""
+        return f"{self.attack} {self.norm} {'minimal' if self.eps == 'min' else self.eps}{goal}"
+
+
+def short_hash(value: object) -> str:
+    """Sixteen hexadecimal digits of the SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

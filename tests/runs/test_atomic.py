@@ -1,0 +1,79 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from advwindow.errors import UserError
+from advwindow.runs.atomic import new_folder, remove_leftovers, write_bytes, write_json
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path):
+    file = tmp_path / "a.json"
+    write_json(file, {"x": 1})
+    write_json(file, {"x": 2})
+    assert file.read_text() == '{\n  "x": 2\n}\n'
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, step):
+    file = tmp_path / "a.json"
+    write_json(file, {"x": 1})
+
+    def full(*_arguments, **_keywords):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os if step == "fsync" else Path, step, full)
+    with pytest.raises(UserError, match="No space left"):
+        write_bytes(file, b"new")
+    assert file.read_text() == '{\n  "x": 1\n}\n'
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_really_full_disk(tmp_path):
+    """/dev/full answers every write with ENOSPC."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(UserError, match="cannot write"):
+        write_bytes(Path("/dev/full/inside"), b"x")
+    with pytest.raises(OSError, match="No space left"), Path("/dev/full").open("wb", buffering=0) as file:
+        file.write(b"x")
+
+
+def test_nan_is_refused_in_json(tmp_path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_appears_only_when_its_block_ends_well(tmp_path):
+    with new_folder(tmp_path / "cell") as folder:
+        (folder / "x").write_text("1")
+        assert not (tmp_path / "cell").exists()
+    assert (tmp_path / "cell" / "x").read_text() == "1"
+
+    def fails():
+        with new_folder(tmp_path / "other") as folder:
+            (folder / "x").write_text("1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fails()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["cell"]
+
+
+def test_a_folder_finished_by_somebody_else_is_kept(tmp_path):
+    with new_folder(tmp_path / "cell") as folder:
+        (folder / "x").write_text("late")
+        (tmp_path / "cell").mkdir()
+        (tmp_path / "cell" / "x").write_text("early")
+    assert (tmp_path / "cell" / "x").read_text() == "early"
+
+
+def test_leftovers_of_a_killed_process_are_removed(tmp_path):
+    (tmp_path / ".tmp-1234-cell").mkdir()
+    (tmp_path / ".tmp-1234-file").write_text("half")
+    (tmp_path / "cell").mkdir()
+    remove_leftovers(tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["cell"]
