@@ -104,7 +104,7 @@ def intervals(estimates: Array, covariance: Covariance, contrasts: Array, *, see
         seed: for the draws behind the simultaneous band.
     """
     spread = covariance.of(contrasts)
-    se = np.sqrt(np.diag(spread))
+    se = _standard_errors(spread)
     df = covariance.concepts - 1
     both, one = float(stats.t.ppf(0.975, df)) * se, float(stats.t.ppf(0.95, df)) * se
     band = band_factor(spread, df, seed=seed) * se
@@ -121,7 +121,7 @@ def band_factor(covariance: Array, df: int, *, seed: int) -> float:
         df: degrees of freedom.
         seed: of the random draws.
     """
-    sd = np.sqrt(np.diag(covariance))
+    sd = _standard_errors(covariance)
     scale = np.divide(1, sd, out=np.zeros_like(sd), where=sd > 0)
     values, vectors = np.linalg.eigh(covariance * scale * scale[:, None])
     root = vectors * np.sqrt(values.clip(0))
@@ -130,3 +130,9 @@ def band_factor(covariance: Array, df: int, *, seed: int) -> float:
     draws = rng.standard_normal((_BAND_DRAWS, len(root))) @ root.T
     draws /= np.sqrt(rng.chisquare(df, (_BAND_DRAWS, 1)) / df)
     return float(np.quantile(np.abs(draws).max(1), 0.95))
+
+
+def _standard_errors(covariance: Array) -> Array:
+    """Roots of the variances; the difference of two equal alignments has one of 0, which rounding can make negative."""
+    errors: Array = np.sqrt(np.diag(covariance).clip(0))
+    return errors

@@ -102,3 +102,16 @@ def test_standard_error_is_that_of_new_concepts():
         estimates.append(unit[0] @ unit[1])
         variances.append(dyadic_covariance(unit[:1], unit[1], concepts).of(np.eye(1))[0, 0])
     assert np.mean(variances) == pytest.approx(np.var(estimates), rel=0.3)
+
+
+def test_two_equal_alignments_differ_by_nothing_and_surely():
+    """Rounding must not turn a variance of 0 into a NaN."""
+    values = rng(5).normal(size=(1, 10))
+    unit = (values - values.mean()) / np.linalg.norm(values - values.mean())
+    words = rng(6).normal(size=10)
+    words = (words - words.mean()) / np.linalg.norm(words - words.mean())
+    for nudge in (0.0, 1e-17, 1e-16):
+        covariance = dyadic_covariance(np.concatenate([unit, unit * (1 + nudge)]), words, 5)
+        found = intervals(np.zeros(1), covariance, np.array([[1.0, -1.0]]), seed=0)
+        assert np.isfinite(found.se).all()
+        assert found.se[0] < 1e-7
