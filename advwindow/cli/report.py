@@ -11,12 +11,15 @@ import typer
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="reports/RUN.pdf by default.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder to write each figure to, as SVG and PNG.")] = None,
 ) -> None:
     """Typeset the report of a run; needs neither model nor images. Prints the PDF's path."""
-    from advwindow.reports import write_pdf
+    from advwindow.reports import save_figures, write_pdf
     from advwindow.runs import RunDirectory
 
     directory = RunDirectory(run)
     target = output or Path("reports") / f"{directory.path.resolve().name}.pdf"
     write_pdf(directory, target)
+    if figures is not None:
+        save_figures(directory, figures)
     typer.echo(target)

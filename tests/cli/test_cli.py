@@ -57,8 +57,9 @@ def test_attack_report_and_again(sweep, tmp_path):
     second = advwindow("attack", sweep(), "--out", "runs/x", cwd=tmp_path)
     assert second.returncode == 0
     assert "Everything is done already" in second.stderr
-    third = advwindow("report", "runs/x", "-o", "again.pdf", cwd=tmp_path)
+    third = advwindow("report", "runs/x", "-o", "again.pdf", "--figures", "figures", cwd=tmp_path)
     assert third.stdout == "again.pdf\n"
+    assert (tmp_path / "figures" / "headline.svg").is_file()
     assert (tmp_path / "again.pdf").read_bytes() == (tmp_path / "reports" / "x.pdf").read_bytes()
 
 

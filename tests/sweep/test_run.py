@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -154,7 +155,7 @@ def test_targeted_cells_count_only_the_target(study, tmp_path):
 @pytest.mark.slow
 def test_kill_9_at_random_moments_then_resume_gives_equal_tables(study, tmp_path):
     attacks = [{"name": "pgd", "eps": [f"{k}/255" for k in (1, 2, 4, 8, 16, 32)], "steps": 10}]
-    study = study | {"models": ["file:tests/sweep/parts.py:make_model"]}
+    study = study | {"models": [f"file:{Path(__file__).parent}/parts.py:make_model"]}
     sweep = make_sweep(_content(study, attacks))
     whole = run_sweep(sweep, out=tmp_path / "whole")
     file = tmp_path / "sweep.toml"
@@ -162,7 +163,9 @@ def test_kill_9_at_random_moments_then_resume_gives_equal_tables(study, tmp_path
     command = [sys.executable, "-m", "advwindow", "attack", str(file), "--out", str(tmp_path / "killed")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for moment in random.Random(0).sample(range(25, 60), 3):
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
         time.sleep(moment / 10)
         process.send_signal(signal.SIGKILL)
         process.wait()
