@@ -54,6 +54,6 @@ def slope_at(model: Classifier, images: Tensor, loss: Callable[[Tensor], Tensor]
         gradient = torch.autograd.grad(values.sum(), point, allow_unused=True)[0] if values.requires_grad else None
     gradient = torch.zeros_like(images) if gradient is None else gradient
     mass = gradient.abs().flatten(1).sum(1)
-    nonfinite = ~torch.isfinite(gradient).flatten(1).all(1) if not bool(mass.isfinite().all()) else mass.isnan()
+    nonfinite = ~mass.isfinite()
     gradient = gradient.nan_to_num_(0.0, 0.0, 0.0)
     return Slope(logits.detach(), gradient, mass == 0, nonfinite)
