@@ -8,7 +8,7 @@ import advwindow as aw
 from .pairs import alternate
 
 pytestmark = [pytest.mark.bench, pytest.mark.samples, pytest.mark.timeout(1200)]
-STEPS = 5
+STEPS = 20
 
 
 def test_pgd_until_the_end_against_torchattacks():
@@ -25,6 +25,7 @@ def test_pgd_until_the_end_against_torchattacks():
     pair = alternate(
         lambda: aw.attacks.pgd(model, x, y, eps="8/255", step_size="2/255", steps=STEPS),
         lambda: theirs(x, y),
+        rounds=3,
     )
     gradients = len(x) * STEPS
     print(
