@@ -110,7 +110,7 @@ def fgsm(
     """
     common = Common(target=target, seed=seed, ids=ids, batch_size=batch_size)
     outcomes = perform("fgsm", FGSM(loss), model, images, labels, make_budgets(eps, norm), **common)
-    return outcomes[0] if isinstance(eps, str | float) else outcomes
+    return outcomes if isinstance(eps, list | tuple) else outcomes[0]
 
 
 @overload
@@ -165,7 +165,7 @@ def pgd(
     attack = PGD(steps, step_size, restarts, random_start, loss, until)
     common = Common(target=target, seed=seed, ids=ids, batch_size=batch_size)
     outcomes = perform("pgd", attack, model, images, labels, make_budgets(eps, norm), **common)
-    return outcomes[0] if isinstance(eps, str | float) else outcomes
+    return outcomes if isinstance(eps, list | tuple) else outcomes[0]
 
 
 @overload
@@ -217,4 +217,4 @@ def cw(
     attack = CW(steps, search_steps, initial_c, learning_rate, kappa, plateau)
     common = Common(target=target, seed=seed, ids=ids, batch_size=batch_size)
     outcomes = perform("cw", attack, model, images, labels, make_budgets(eps, "l2"), **common)
-    return outcomes[0] if eps is None or isinstance(eps, str | float) else outcomes
+    return outcomes if isinstance(eps, list | tuple) else outcomes[0]

@@ -110,8 +110,10 @@ def steepest(gradient: Tensor, norm: Norm) -> Tensor:
     """Unit direction of steepest ascent; 0 where the gradient is 0."""
     if norm is Norm.LINF:
         return gradient.sign()
-    length = size(gradient, norm).clamp_min(torch.finfo(gradient.dtype).tiny)
-    return gradient / per_sample(length, gradient)
+    # Squares of very small or large numbers leave float32: scale by the largest entry first.
+    largest = gradient.flatten(1).abs().amax(1)
+    scaled = gradient / per_sample(torch.where(largest > 0, largest, 1), gradient)
+    return scaled / per_sample(size(scaled, norm).clamp_min(1), scaled)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from advwindow.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from advwindow.attacks.budget import Budget
     from advwindow.attacks.door import Attack
 
 
@@ -70,6 +72,9 @@ def make_attack(name: str, parameters: Mapping[str, Any]) -> Attack:
     for parameter in parameters:
         if parameter not in known:
             raise UserError(f"{name} has no such parameter", got=parameter, fix=did_you_mean(parameter, known))
+    for parameter, value in parameters.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{parameter} of {name} must be finite", got=str(value))
     try:
         made: Attack = TypeAdapter(info.make).validate_python(dict(parameters))
     except ValidationError as error:
@@ -93,13 +98,20 @@ def default_norm(name: str, parameters: Mapping[str, Any]) -> str:
         return NATIVE[name].norms[0]
     attack = make_attack(name, parameters)
     assert isinstance(attack, TorchAttacks | Foolbox)
-    return attack.natural_norm().value
+    return attack.natural_norm()
 
 
-def check_norm(name: str, norm: str) -> None:
-    """Raise `UserError` if an attack of ours cannot be bounded in that norm."""
-    if name in NATIVE and norm not in NATIVE[name].norms:
-        raise UserError(f"{name} has no such norm", got=norm, expected=" or ".join(NATIVE[name].norms))
+def check_budget(name: str, parameters: Mapping[str, Any], budget: Budget) -> None:
+    """Raise `UserError` if the attack cannot keep to that norm, or needs an epsilon and gets none."""
+    attack = make_attack(name, parameters)
+    if isinstance(attack, TorchAttacks | Foolbox):
+        attack.check_budget(budget)
+        return
+    info = NATIVE[name]
+    if budget.norm not in info.norms:
+        raise UserError(f"{name} has no such norm", got=str(budget.norm), expected=" or ".join(info.norms))
+    if info.needs_eps and budget.minimal:
+        raise UserError(f"{name} needs an epsilon", fix='write eps = ["8/255"], or --eps 8/255')
 
 
 def gradients_per_sample(name: str, parameters: Mapping[str, Any]) -> int | None:

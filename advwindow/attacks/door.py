@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from advwindow.attacks.budget import per_sample
 from advwindow.attacks.goal import Goal
+from advwindow.attacks.isolation import private_randomness
 from advwindow.attacks.judge import Verdict, judge, judged_logits
 from advwindow.attacks.outcome import Outcome, Status
 from advwindow.errors import UserError
-from advwindow.models import prepare
+from advwindow.models import Classifier, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from advwindow.attacks.budget import Budget
-    from advwindow.models import Classifier
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,23 @@ def perform(
         UserError: images, labels or targets that cannot be used.
     """
     images, labels, target = _checked(images, labels, target, model)
+    with private_randomness(seed, name):
+        return _perform(name, attack, model, images, labels, budgets, target, seed, ids, batch_size, clean_logits)
+
+
+def _perform(
+    name: str,
+    attack: Attack,
+    model: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    budgets: Sequence[Budget],
+    target: Tensor | None,
+    seed: int,
+    ids: Sequence[str] | None,
+    batch_size: int | None,
+    clean_logits: Tensor | None,
+) -> list[Outcome]:
     names = tuple(str(i) for i in range(len(images))) if ids is None else tuple(ids)
     if len(names) != len(images) or len(set(names)) != len(names):
         raise UserError(
@@ -112,6 +130,7 @@ def perform(
     prediction = clean.argmax(1)
     attacked = (prediction == labels).nonzero().squeeze(1)
     goal = Goal(labels if target is None else target, targeted=target is not None)
+    kappa = float(getattr(attack, "kappa", 0.0))
     if len(attacked):
         problem = Problem(
             prepare(model, images[attacked[:BATCH_TO_TRACE]]),
@@ -126,7 +145,7 @@ def perform(
     else:
         found = [_nothing(images[:0]) for _ in budgets]
     return [
-        _outcome(name, model, images, goal, target, prediction, attacked, budget, candidates)
+        _outcome(name, model, images, labels, goal, kappa, prediction, attacked, budget, candidates)
         for budget, candidates in zip(budgets, found, strict=True)
     ]
 
@@ -147,9 +166,20 @@ def default_lanes(images: Tensor) -> int:
     return max(1, min(1024, numbers // max(1, images[0].numel())))
 
 
+def _classes(values: Tensor | Sequence[int], what: str) -> Tensor:
+    classes = torch.as_tensor(values)
+    if len(classes) and (classes.is_floating_point() or classes.dtype is torch.bool):
+        raise UserError(f"{what} must be whole numbers", got=str(classes.dtype), expected="class indices")
+    return classes.to(torch.int64)
+
+
 def _checked(
     images: Tensor, labels: Tensor, target: Tensor | None, model: Classifier
 ) -> tuple[Tensor, Tensor, Tensor | None]:
+    if not isinstance(model, Classifier):
+        raise UserError("an attack needs a Classifier", got=type(model).__name__, fix="wrap it: aw.Classifier(module)")
+    labels = _classes(labels, "labels")
+    target = None if target is None else _classes(target, "targets")
     if images.dim() < 2 or not images.is_floating_point():
         raise UserError(
             "images must be a float tensor",
@@ -172,10 +202,10 @@ def _checked(
             raise UserError(
                 "targets do not fit the images", got=str(tuple(target.shape)), expected=str(tuple(labels.shape))
             )
-        if bool((target.to(labels.device) == labels).any()):
+        labels, target = labels.to(model.device), target.to(model.device)
+        if bool((target == labels).any()):
             raise UserError("a target equals the true class", fix="choose another class to reach")
-        target = target.to(model.device, torch.int64)
-    return images.to(model.device, torch.float32), labels.to(model.device, torch.int64), target
+    return images.to(model.device, torch.float32), labels.to(model.device), target
 
 
 def _clean_logits(
@@ -210,16 +240,19 @@ def _outcome(
     name: str,
     model: Classifier,
     images: Tensor,
+    labels: Tensor,
     goal: Goal,
-    target: Tensor | None,
+    kappa: float,
     clean_prediction: Tensor,
     attacked: Tensor,
     budget: Budget,
     candidates: Candidates,
 ) -> Outcome:
     full = images.clone()
-    full[attacked] = candidates.images.to(full.device, full.dtype)
-    verdict = judge(model, images, full, goal, budget) if len(images) else _no_verdict(images)
+    found = candidates.images.to(full.device, full.dtype)
+    usable = (found.isfinite() & (found >= 0) & (found <= 1)).flatten(1).all(1)
+    full[attacked] = torch.where(per_sample(usable, found), found, full[attacked])  # an image is an image, or none came
+    verdict = judge(model, images, full, goal, budget, kappa=kappa) if len(images) else _no_verdict(images)
     was_attacked = torch.zeros(len(images), dtype=torch.bool, device=images.device).index_fill_(0, attacked, value=True)
     success = verdict.success & was_attacked
     distance = verdict.norms[budget.norm].clone()
@@ -240,7 +273,8 @@ def _outcome(
         margin=verdict.margin,
         prediction=verdict.prediction,
         clean_prediction=clean_prediction,
-        target=target,
+        labels=labels,
+        target=goal.classes if goal.targeted else None,
         first_success_step=spread(candidates.first_success_step, -1),
         forwards=spread(candidates.forwards, 0),
         backwards=spread(candidates.backwards, 0),

@@ -1,7 +1,8 @@
 """Attacks of torchattacks and foolbox behind the same door, judged by the same judge.
 
-They run on the frozen copy, in batches, with the global random state forked and seeded, and their forward and backward
-passes are counted. What they return is cut to the budget's ball, so that a rounding error of theirs costs no success.
+They run on the frozen copy, in batches of a fixed size (they stop and draw by batch, so another size would give other
+results), with the global random state forked and seeded, and their forward and backward passes are counted. What they
+return is cut to the budget's ball, so that a rounding error of theirs costs no success.
 """
 
 from __future__ import annotations
@@ -10,23 +11,25 @@ import contextlib
 import importlib
 import inspect
 import io
-import random
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from advwindow.attacks.budget import Ball, Budget, Norm
 from advwindow.attacks.door import Candidates, Problem
+from advwindow.attacks.isolation import private_randomness
 from advwindow.errors import MissingExtraError, UserError, did_you_mean
-from advwindow.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
+
+
+#: Images that a library gets at once, whatever the device and the batch size asked for.
+BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,16 @@ class TorchAttacks:
         """What the library returns at each budget."""
         return [_run(problem, budget, f"torchattacks:{self.name}", self._perturb) for budget in budgets]
 
-    def natural_norm(self) -> Norm:
-        """The norm the attack bounds or minimises by default."""
-        return Norm.L2 if self.name in {"CW", "PGDL2", "PGDRSL2", "DeepFool", "EADEN", "EADL1"} else Norm.LINF
+    def natural_norm(self) -> str:
+        """The norm the attack bounds or minimises: ``"linf"``, ``"l2"``, ``"l1"`` or ``"l0"``."""
+        return _TORCHATTACKS_NORMS.get(self.name, "linf")
+
+    def check_budget(self, budget: Budget) -> None:
+        """Raise `UserError` for a budget that the attack would not keep to."""
+        bounded = {"eps", "max_epsilon"} & set(self._signature())
+        _check_budget(f"torchattacks:{self.name}", budget, self.natural_norm(), bounded=bool(bounded))
+        if "norm" not in self._signature():
+            _check_norm(f"torchattacks:{self.name}", budget, self.natural_norm())
 
     def _signature(self) -> Mapping[str, inspect.Parameter]:
         parameters = dict(inspect.signature(_class("torchattacks", self.name)).parameters)
@@ -98,9 +108,18 @@ class Foolbox:
         """What the library returns at each budget."""
         return [_run(problem, budget, f"foolbox:{self.name}", self._perturb) for budget in budgets]
 
-    def natural_norm(self) -> Norm:
-        """The norm the attack bounds or minimises by default."""
-        return Norm.LINF if "linf" in str(getattr(self._class(), "distance", "")).lower() else Norm.L2
+    def natural_norm(self) -> str:
+        """The norm the attack bounds or minimises: ``"linf"``, ``"l2"``, ``"l1"`` or ``"l0"``."""
+        distance = str(getattr(self._class(), "distance", "")).lower()
+        return next((norm for norm in ("linf", "l2", "l1", "l0") if norm in distance), "l2")
+
+    def check_budget(self, budget: Budget) -> None:
+        """Raise `UserError` for a budget that the attack would not keep to."""
+        name = f"foolbox:{self.name}"
+        fixed = _library("foolbox.attacks.base").FixedEpsilonAttack
+        kind = self._class()
+        _check_budget(name, budget, self.natural_norm(), bounded=inspect.isclass(kind) and issubclass(kind, fixed))
+        _check_norm(name, budget, self.natural_norm())
 
     def _class(self) -> Callable[..., Any]:
         return _class("foolbox.attacks", self.name)
@@ -120,6 +139,25 @@ class Foolbox:
         assert isinstance(found, Tensor)
         gave_up = (found == 0).flatten(1).all(1) | ~torch.isfinite(found).flatten(1).all(1)
         return torch.where(gave_up.reshape(-1, *[1] * (found.dim() - 1)), images, found)
+
+
+_TORCHATTACKS_NORMS = {
+    **dict.fromkeys(("CW", "PGDL2", "PGDRSL2", "DeepFool", "EADEN"), "l2"),
+    "EADL1": "l1",
+    **dict.fromkeys(("SparseFool", "OnePixel", "Pixle", "JSMA"), "l0"),
+}
+
+
+def _check_budget(name: str, budget: Budget, norm: str, *, bounded: bool) -> None:
+    if norm not in set(Norm):
+        raise UserError(f"{name} works in {norm}, which is not supported", expected="an attack in linf or l2")
+    if bounded and budget.minimal:
+        raise UserError(f"{name} needs an epsilon", fix='write eps = ["8/255"], or --eps 8/255')
+
+
+def _check_norm(name: str, budget: Budget, norm: str) -> None:
+    if budget.norm != norm:
+        raise UserError(f"{name} has no such norm", got=str(budget.norm), expected=norm)
 
 
 class Metered(nn.Module):
@@ -157,12 +195,12 @@ class _CountBackward(torch.autograd.Function):
 def _run(problem: Problem, budget: Budget, name: str, perturb: Callable[..., Tensor]) -> Candidates:
     metered = Metered(problem.model)
     found, forwards, backwards = [], [], []
-    for start in range(0, len(problem.images), problem.lanes):
-        span = slice(start, start + problem.lanes)
+    for start in range(0, len(problem.images), BATCH):
+        span = slice(start, start + BATCH)
         images, labels = problem.images[span], problem.labels[span]
         target = problem.goal.classes[span] if problem.goal.targeted else None
         metered.forwards = metered.backwards = 0
-        with _private_randomness(problem.seed, name, *problem.ids[span]), _quiet():
+        with private_randomness(problem.seed, name, *problem.ids[span]), _quiet():
             try:
                 candidates = perturb(metered, images.contiguous(), labels, target, budget).detach()
             except Exception as error:
@@ -180,21 +218,6 @@ def _fitted(images: Tensor, candidates: Tensor, budget: Budget) -> Tensor:
         return candidates.clamp(0, 1)
     radius = torch.full((len(images),), budget.value, dtype=torch.float64, device=images.device)
     return Ball.around(images, radius, budget.norm).project(candidates)
-
-
-@contextlib.contextmanager
-def _private_randomness(seed: int, *key: str) -> Iterator[None]:
-    drawn = int(stream(seed, *key).integers(2**31))
-    state, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the libraries draw from it
-    with torch.random.fork_rng():
-        torch.manual_seed(drawn)
-        random.seed(drawn)
-        np.random.seed(drawn)  # noqa: NPY002 - as above
-        try:
-            yield
-        finally:
-            random.setstate(state)
-            np.random.set_state(legacy)  # noqa: NPY002 - as above
 
 
 @contextlib.contextmanager

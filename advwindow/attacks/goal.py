@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LOSSES = ("ce", "margin")
-#: Share of the logits' range by which a search must win, so that rounding does not take the success back.
-SAFETY = 1e-5
+#: Share of the compared logits by which a search must win, so that rounding does not take the success back.
+SAFETY = 5e-6
 
 
 def margin(logits: Tensor, classes: Tensor) -> Tensor:
@@ -55,8 +55,10 @@ class Goal:
 
     def shortfall(self, logits: Tensor, kappa: float = 0.0) -> Tensor:
         """``(N,)`` in logits: margin missing to confidence `kappa` and a little more than rounding can take back."""
-        spread = (logits.amax(1) - logits.amin(1)).detach()
-        return self.margin(logits) + kappa + SAFETY * spread
+        margin = self.margin(logits)
+        own = logits.gather(1, self.classes[:, None]).squeeze(1).detach()
+        other = own - margin.detach() if not self.targeted else own + margin.detach()
+        return margin + kappa + SAFETY * torch.maximum(own.abs(), other.abs())
 
     def safely_reached(self, logits: Tensor, kappa: float = 0.0) -> Tensor:
         """``(N,)`` bool: no shortfall."""

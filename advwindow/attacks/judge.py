@@ -38,15 +38,17 @@ class Verdict(NamedTuple):
 def judged_logits(model: Classifier, images: Tensor) -> Tensor:
     """Float32 logits ``(N, K)`` of the original network in evaluation mode, at the judge's batch size."""
     rows = []
-    with evaluating(model), torch.inference_mode():
+    with evaluating(model), torch.no_grad():
         for start in range(0, len(images), BATCH):
             batch = images[start : start + BATCH]
             padded = torch.cat([batch, batch[-1:].expand(BATCH - len(batch), *batch.shape[1:])])
             rows.append(model(padded)[: len(batch)].float())
-    return torch.cat(rows).clone()
+    return torch.cat(rows)
 
 
-def judge(model: Classifier, images: Tensor, attacked: Tensor, goal: Goal, budget: Budget) -> Verdict:
+def judge(
+    model: Classifier, images: Tensor, attacked: Tensor, goal: Goal, budget: Budget, *, kappa: float = 0.0
+) -> Verdict:
     """Measure attacked images ``(N, C, H, W)`` against their originals.
 
     Args:
@@ -55,6 +57,7 @@ def judge(model: Classifier, images: Tensor, attacked: Tensor, goal: Goal, budge
         attacked: what the attack returned.
         goal: what counts as adversarial.
         budget: what the attack may spend.
+        kappa: confidence asked for: a success must win by this many logits.
     """
     logits = judged_logits(model, attacked)
     margin = goal.margin(logits)
@@ -64,8 +67,10 @@ def judge(model: Classifier, images: Tensor, attacked: Tensor, goal: Goal, budge
     within = norms[budget.norm] <= budget.value
     rounded = torch.round(attacked * 255) / 255
     rounded_margin = goal.margin(judged_logits(model, rounded))
-    success = (margin < 0) & within & in_box
-    return Verdict(success, margin, logits.argmax(1), norms, success & (rounded_margin < 0))
+    success = (margin < 0) & (margin <= -kappa) & within & in_box
+    return Verdict(
+        success, margin, logits.argmax(1), norms, success & (rounded_margin < 0) & (rounded_margin <= -kappa)
+    )
 
 
 def perturbation_norms(images: Tensor, attacked: Tensor) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ def matched_noise(images: Tensor, attacked: Tensor, norm: Norm, *, ids: Sequence
         seed: the user's seed.
 
     Returns:
-        ``(N, C, H, W)`` float32 in [0, 1], nowhere larger than the attack in this norm.
+        ``(N, C, H, W)`` float32 in [0, 1], no larger than the attack in this norm but for rounding to float32.
     """
     noisy = torch.empty_like(images, dtype=torch.float32)
     for place, name in enumerate(ids):  # one by one: the draws are in double precision, and there may be many images

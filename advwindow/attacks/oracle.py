@@ -32,9 +32,9 @@ class Slope(NamedTuple):
 
 def logits_at(model: Classifier, images: Tensor) -> Tensor:
     """Logits without any graph."""
-    with torch.inference_mode():
+    with torch.no_grad():
         logits: Tensor = model(images)
-    return logits.clone()
+    return logits
 
 
 def slope_at(model: Classifier, images: Tensor, loss: Callable[[Tensor], Tensor]) -> Slope:
@@ -54,6 +54,6 @@ def slope_at(model: Classifier, images: Tensor, loss: Callable[[Tensor], Tensor]
         gradient = torch.autograd.grad(values.sum(), point, allow_unused=True)[0] if values.requires_grad else None
     gradient = torch.zeros_like(images) if gradient is None else gradient
     mass = gradient.abs().flatten(1).sum(1)
-    nonfinite = ~mass.isfinite()
+    nonfinite = ~gradient.isfinite().flatten(1).all(1)
     gradient = gradient.nan_to_num_(0.0, 0.0, 0.0)
     return Slope(logits.detach(), gradient, mass == 0, nonfinite)

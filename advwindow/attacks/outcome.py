@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -39,13 +40,14 @@ class Outcome:
         margin: ``(N,)`` float32, in logits: how far from success; positive means that the attack failed there.
         prediction: ``(N,)`` int64: class of the returned image.
         clean_prediction: ``(N,)`` int64: class of the input.
+        labels: ``(N,)`` int64: the true classes.
         target: ``(N,)`` int64 of a targeted attack, else None.
         first_success_step: ``(N,)`` int64: first adversarial iterate (0 is the start), -1 if none.
-        forwards: ``(N,)`` int64: forward passes spent on the sample by the attack.
-        backwards: ``(N,)`` int64: backward passes spent on the sample by the attack.
+        forwards: ``(N,)`` int64: forward passes that served the sample (a back end's: their mean over its batch).
+        backwards: ``(N,)`` int64: backward passes that served the sample (likewise).
         norms: ``"linf"``, ``"l2"``, ``"l1"``, ``"l0"`` to ``(N,)`` float64 sizes of the perturbation; l0 counts pixels.
-        success_8bit: ``(N,)`` bool: still adversarial after rounding to 8 bits (and still judged within the budget
-            widened by the rounding itself, half of 1/255).
+        success_8bit: ``(N,)`` bool: a success that is still adversarial after rounding to 8 bits; the rounded image may
+            lie outside epsilon by what rounding moves it.
         zero_gradients: ``(N,)`` int64: steps whose gradient vanished.
         nonfinite_gradients: ``(N,)`` int64: steps whose gradient had NaN or infinite entries, replaced by 0.
     """
@@ -59,6 +61,7 @@ class Outcome:
     margin: Tensor
     prediction: Tensor
     clean_prediction: Tensor
+    labels: Tensor
     target: Tensor | None
     first_success_step: Tensor
     forwards: Tensor
@@ -69,5 +72,17 @@ class Outcome:
     nonfinite_gradients: Tensor
 
     def robust_accuracy(self) -> float:
-        """Share of samples that are classified correctly and withstood the attack, in [0, 1]."""
-        return sum(status is Status.FAILED for status in self.status) / len(self.status)
+        """Share of samples still classified correctly, in [0, 1]; NaN without samples."""
+        return self.withstood() / len(self.status) if self.status else math.nan
+
+    def withstood(self) -> int:
+        """Number of samples still classified correctly.
+
+        Untargeted, those that were attacked without success; targeted, those whose returned image is classified
+        correctly, as missing the target does not make a sample robust.
+        """
+        if self.target is None:
+            return sum(status is Status.FAILED for status in self.status)
+        tried = [status is not Status.SKIPPED for status in self.status]
+        right: list[bool] = (self.prediction == self.labels).tolist()
+        return sum(was_tried and is_right for was_tried, is_right in zip(tried, right, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -96,12 +97,16 @@ class Classifier(nn.Module):
         return self.mean.device
 
     def sha256(self) -> str:
-        """Hash over structure, weights, buffers and normalisation.
+        """Hash over structure, code, weights, buffers, normalisation and label names.
 
-        The structure is each submodule's name, class and printed settings, so networks with equal weights and another
-        stride or activation differ; functions that a ``forward`` calls by itself are not seen.
+        The structure is each submodule's name, class and printed settings; the code is that of every file that defines
+        one of the classes, torch's own excepted. So networks with equal weights differ in another stride, activation
+        or ``forward``; only functions imported from further files go unseen.
         """
-        digest = hashlib.sha256()
+        digest = hashlib.sha256("\x1f".join(self.label_names).encode())
+        sources = {source for part in self.module.modules() if (source := _source_of(type(part))).is_file()}
+        for code in sorted(hashlib.sha256(source.read_bytes()).digest() for source in sources):
+            digest.update(code)
         for name, part in self.module.named_modules():
             settings = re.sub(r"0x[0-9a-f]+", "", part.extra_repr())  # addresses change with every process
             digest.update(f"{name}|{type(part).__qualname__}|{settings}|".encode())
@@ -110,6 +115,12 @@ class Classifier(nn.Module):
             digest.update(f"{key}|{array.dtype}|{tuple(array.shape)}|".encode())
             digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
+
+
+def _source_of(kind: type[nn.Module]) -> Path:
+    """The file that defines a class's ``forward``; a folder, hence no file, for torch's own and where there is none."""
+    code = getattr(kind.forward, "__code__", None)
+    return Path() if code is None or kind.__module__.partition(".")[0] == "torch" else Path(code.co_filename)
 
 
 @contextmanager

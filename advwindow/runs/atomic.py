@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEMPORARY = ".tmp-"
+LOCK = ".lock"
 
 
 @contextmanager
@@ -36,7 +37,6 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(4)}-{path.name}")
     with disk_errors(path):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 file.write(data)
                 file.flush()
@@ -55,10 +55,7 @@ def write_json(path: Path, value: object) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, renamed to `path` when the block ends well and removed when it does not.
-
-    If somebody else finished the same folder meanwhile, theirs is kept.
-    """
+    """A folder to fill, renamed to `path` when the block ends well and removed when it does not."""
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(4)}-{path.name}")
     with disk_errors(path):
         temporary.mkdir(parents=True)
@@ -68,11 +65,36 @@ def new_folder(path: Path) -> Iterator[Path]:
             for file in temporary.iterdir():
                 _sync_file(file)
             _sync_folder(temporary)
-            if not path.exists():
-                temporary.rename(path)
+            temporary.rename(path)
             _sync_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder while the block runs; a killed process leaves no lock behind.
+
+    Raises:
+        UserError: another process is at work in the folder.
+    """
+    with disk_errors(folder):
+        file = (folder / LOCK).open("ab")
+    with file:
+        try:
+            _lock(file.fileno())
+        except BlockingIOError as error:
+            raise UserError(
+                f"another process is at work in {folder}", fix="wait for it, or choose another --out"
+            ) from error
+        yield
+
+
+def _lock(descriptor: int) -> None:
+    if os.name == "posix":  # elsewhere two processes on one folder are the user's own care
+        import fcntl  # noqa: PLC0415 - exists on POSIX systems only
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,17 +15,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from advwindow.errors import UserError
-from advwindow.runs.atomic import disk_errors, new_folder, remove_leftovers, write_bytes, write_json
+from advwindow.runs.atomic import (
+    LOCK,
+    TEMPORARY,
+    disk_errors,
+    exclusive,
+    new_folder,
+    remove_leftovers,
+    write_bytes,
+    write_json,
+)
 from advwindow.runs.spec import CellSpec, short_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SCHEMA_VERSION = 1
 TABLES = ("samples", "layers", "concepts", "words")
+_CELL_FILES = ("cell.json", "grams.safetensors", "pictures.safetensors", *(f"{name}.parquet" for name in TABLES))
 
 
 @dataclass(frozen=True)
@@ -90,10 +103,8 @@ class RunDirectory:
                     expected=f"plan {plan_id}",
                     fix="choose another --out, or remove the folder",
                 )
-            remove_leftovers(path)
-            remove_leftovers(path / "cells")
             return run
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or any(not _is_ours(entry) for entry in path.iterdir())):
             raise UserError(f"{path} is not empty and no run", fix="choose another --out")
         with disk_errors(path):
             (path / "cells").mkdir(parents=True, exist_ok=True)
@@ -103,9 +114,21 @@ class RunDirectory:
         write_json(path / "plan.json", {"schema_version": SCHEMA_VERSION, "plan_id": plan_id, "cells": cells})
         return cls(path)
 
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Keep other processes out while cells are computed; what a killed one left behind is removed first.
+
+        Raises:
+            UserError: another process is at work on this run.
+        """
+        with exclusive(self.path):
+            remove_leftovers(self.path)
+            remove_leftovers(self.path / "cells")
+            yield
+
     def is_done(self, spec: CellSpec) -> bool:
-        """Whether the cell is finished."""
-        return (self._folder(spec) / "cell.json").is_file()
+        """Whether the cell is finished: all of its files are there."""
+        return all((self._folder(spec) / name).is_file() for name in _CELL_FILES)
 
     def missing(self) -> list[CellSpec]:
         """Cells that are not finished, in the order of the plan."""
@@ -118,9 +141,13 @@ class RunDirectory:
     def save(self, spec: CellSpec, result: CellResult) -> None:
         """Keep a finished cell, wholly or not at all."""
         folder = self._folder(spec)
-        with new_folder(folder) as temporary, disk_errors(folder):
+        if folder.exists() and not self.is_done(spec):
+            shutil.rmtree(folder)
+        with new_folder(folder) as temporary:
             for name in TABLES:
-                result.tables[name].write_parquet(temporary / f"{name}.parquet")
+                buffer = io.BytesIO()
+                result.tables[name].write_parquet(buffer)
+                write_bytes(temporary / f"{name}.parquet", buffer.getvalue())
             _save_arrays(temporary / "grams.safetensors", *result.grams)
             _save_arrays(temporary / "pictures.safetensors", result.pictures, {})
             if result.attacked is not None:
@@ -190,4 +217,10 @@ class RunDirectory:
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path, dict(metadata))
+    # Bytes first, then our own writing: the library reports a full disk in an error type of its own.
+    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, dict(metadata)))
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether a run that was killed while it began may have left this."""
+    return entry.name in {"cells", "sweep.toml", "manifest.json", LOCK} or entry.name.startswith(TEMPORARY)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 import torch
 
@@ -15,7 +16,6 @@ from advwindow.streams import stream
 from advwindow.window import Window, WindowReport
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
     from advwindow.sweep.study import Study
@@ -136,9 +136,9 @@ def _look(spec: CellSpec, study: Study, outcome: Outcome, tried: Tensor, transpo
 def _summary(study: Study, outcome: Outcome, report: WindowReport) -> dict[str, Any]:
     count = len(study.images)
     clean = wilson(int(study.correct.sum()), count)
-    robust = wilson(sum(status is Status.FAILED for status in outcome.status), count)
+    robust = wilson(outcome.withstood(), count)
     won = outcome.success
-    median = float(outcome.distance[won].median()) if bool(won.any()) else None
+    median = float(np.median(outcome.distance[won].cpu().numpy())) if bool(won.any()) else None
     return {
         "images": count,
         "clean_accuracy": clean.share,

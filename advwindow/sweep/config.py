@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from advwindow.attacks import MINIMAL, NATIVE, check_norm, complete_parameters, default_norm, make_budgets
+from advwindow.attacks import MINIMAL, NATIVE, Norm, check_budget, complete_parameters, default_norm, make_budgets
 from advwindow.errors import UserError, did_you_mean
 from advwindow.runs import Scalar
 from advwindow.window import POOLINGS
@@ -45,15 +45,15 @@ class AttackEntry(_Strict):
     @classmethod
     def _as_texts(cls, value: object) -> object:
         values = value if isinstance(value, list | tuple) else [value]
-        return tuple(str(each) for each in values)
+        return tuple(dict.fromkeys(str(each).strip() for each in values))
 
     def resolved(self) -> AttackEntry:
         """The same with its norm and every default filled in; raises `UserError` for whatever would fail later."""
         norm = self.norm or default_norm(self.name, self.parameters)
-        check_norm(self.name, norm)
-        budgets = make_budgets(list(self.eps), norm)
-        if self.name in NATIVE and NATIVE[self.name].needs_eps and any(budget.minimal for budget in budgets):
-            raise UserError(f"{self.name} needs an epsilon", fix='write eps = ["8/255"], or --eps 8/255')
+        if norm not in set(Norm):
+            raise UserError(f"{self.name} works in {norm}, which is not supported", expected="an attack in linf or l2")
+        for budget in make_budgets(list(self.eps), norm):
+            check_budget(self.name, self.parameters, budget)
         parameters = complete_parameters(self.name, self.parameters)
         return self.model_copy(update={"norm": norm, "parameters": parameters})
 
@@ -89,11 +89,11 @@ class Sweep(_Strict):
     """
 
     name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    models: tuple[str, ...] = ("sample:efficientnet-lite0",)
-    images: tuple[str, ...] = ("sample:imagenet",)
-    words: tuple[str, ...] = ("glove-6b-50d",)
+    models: tuple[str, ...] = Field(default=("sample:efficientnet-lite0",), min_length=1)
+    images: tuple[str, ...] = Field(default=("sample:imagenet",), min_length=1)
+    words: tuple[str, ...] = Field(default=("glove-6b-50d",), min_length=1)
     attack: tuple[AttackEntry, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     window: WindowSettings = WindowSettings()
 
 
@@ -127,7 +127,17 @@ def change_attacks(
     """
     if names:
         content["attack"] = [{"name": name} for name in names]
-    for entry in content.get("attack", []):
+    entries = content.get("attack", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "name" in entry for entry in entries):
+        raise UserError(
+            "the sweep's attacks are not usable", got=str(entries)[:80], expected="[[attack]] tables with a name"
+        )
+    norms = {entry.get("norm", "") for entry in entries if entry["name"] != "cw"}
+    if eps and not norm and len(norms) > 1:
+        raise UserError(
+            "the sweep attacks in several norms, and these epsilons fit only one", fix="add --attack or --norm"
+        )
+    for entry in entries:
         if eps and (entry["name"] not in NATIVE or NATIVE[entry["name"]].needs_eps):
             entry["eps"] = list(eps)
         if norm:
@@ -136,7 +146,8 @@ def change_attacks(
 
 def make_sweep(content: dict[str, Any], *, source: str = "the sweep") -> Sweep:
     """A sweep from plain values, checked down to every epsilon and parameter."""
-    content = {**content, "attack": [_gather(entry) for entry in content.get("attack", [])]}
+    entries = content.get("attack", [])
+    content = {**content, "attack": [_gather(entry) for entry in entries] if isinstance(entries, list) else entries}
     try:
         sweep = Sweep.model_validate(content)
     except ValidationError as error:

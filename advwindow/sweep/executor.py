@@ -5,13 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
+import traceback
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from advwindow.errors import UserError
+from advwindow.errors import IncompleteError, UserError
 from advwindow.runs import RunDirectory
 from advwindow.sweep.cell import Transport, compute_cell
 from advwindow.sweep.plan import Library
@@ -87,6 +90,10 @@ def _run_one(run: RunDirectory, spec: CellSpec, library: Library, transport: Tra
         result = compute_cell(spec, library.of(spec), transport)
     except UserError as error:
         return time.perf_counter() - started, str(error)
+    except Exception as error:  # noqa: BLE001 - one broken cell must not keep the others from being computed
+        run.log("traceback", cell=spec.cell_id, text=traceback.format_exc())
+        reason = f"{type(error).__name__}: {error} (a bug, or not enough memory; the traceback is in events.jsonl)"
+        return time.perf_counter() - started, reason
     run.save(spec, result)
     return time.perf_counter() - started, ""
 
@@ -116,6 +123,8 @@ def _side_by_side(run: RunDirectory, specs: Sequence[CellSpec], transport: Trans
             watcher.cell_started(spec)
         for future, spec in _finished(futures):
             _report(run, spec, future.result(), watcher)
+    except BrokenProcessPool as error:
+        raise IncompleteError("a worker process died", fix="use fewer workers; the same command goes on") from error
     except BaseException:
         for process in list((pool._processes or {}).values()):  # noqa: SLF001 - there is no public way to stop them
             process.kill()
@@ -141,10 +150,19 @@ class _Worker:
 
 def _begin_worker(path: Path, transport: Transport, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _Worker.run = RunDirectory(path)
     _Worker.library = Library(parse_device(transport.device))
     _Worker.transport = transport
+
+
+def _leave_with_parent() -> None:
+    """A worker whose parent was killed would go on, unseen, in a folder that another process may take up."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(spec: CellSpec) -> tuple[float, str]:

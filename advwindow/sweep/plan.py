@@ -53,8 +53,8 @@ class Library:
 
 
 def make_plan(sweep: Sweep, library: Library) -> list[PlannedCell]:
-    """All cells of a sweep, in the order in which they will run."""
-    return list(_cells(sweep, library))
+    """All cells of a sweep, in the order in which they will run; a cell that is named twice is planned once."""
+    return list({cell.spec.cell_id: cell for cell in _cells(sweep, library)}.values())
 
 
 def plan_id(cells: list[PlannedCell]) -> str:

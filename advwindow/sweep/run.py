@@ -127,7 +127,8 @@ def run_plan(
     watcher.run_begins(missing)
     if missing:
         directory.log("run started", cells=len(specs), missing=len(missing))
-        execute(directory, missing, library, transport, watcher)
+        with directory.working():
+            execute(directory, missing, library, transport, watcher)
         left = directory.missing()
         directory.log("run ended", missing=len(left))
         if left:

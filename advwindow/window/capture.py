@@ -45,13 +45,12 @@ def capture_with_logits(
     model: Classifier, images: Tensor, layers: Sequence[str], *, pooling: str = "mean"
 ) -> tuple[dict[str, Tensor], Tensor]:
     """As `capture`, with the logits ``(N, K)`` of the same pass, float32 on the CPU."""
-    with torch.inference_mode(), evaluating(model), recording(model.module, layers, pooling=pooling) as calls:
+    with torch.no_grad(), evaluating(model), recording(model.module, layers, pooling=pooling) as calls:
         logits = model(images.to(model.device))
     for layer, pooled in calls.items():
         _check(layer, pooled, len(images))
-    # Copies made outside of inference mode are ordinary tensors, which callers may change and differentiate.
-    chosen = {layer: pooled.cpu().clone() for layer, pooled in _ordered(calls, layers).items()}
-    return chosen, logits.float().cpu().clone()
+    chosen = {layer: pooled.cpu() for layer, pooled in _ordered(calls, layers).items()}
+    return chosen, logits.float().cpu()
 
 
 @contextmanager

@@ -84,3 +84,11 @@ def test_steepest_directions_have_unit_size_and_zero_stays_zero():
     gradient = torch.tensor([[3.0, -4.0], [0.0, 0.0]])
     assert torch.equal(steepest(gradient, Norm.LINF), torch.tensor([[1.0, -1.0], [0.0, 0.0]]))
     assert torch.allclose(steepest(gradient, Norm.L2), torch.tensor([[0.6, -0.8], [0.0, 0.0]]))
+
+
+@pytest.mark.parametrize("scale", [1e-38, 1e-30, 1e-20, 1.0, 1e19, 1e30])
+def test_steepest_directions_survive_any_scale(scale):
+    gradient = torch.randn(3, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    wanted = steepest(gradient, Norm.L2)
+    assert torch.allclose(steepest(gradient * scale, Norm.L2), wanted, atol=1e-3)
+    assert torch.allclose(size(wanted, Norm.L2), torch.ones(3))

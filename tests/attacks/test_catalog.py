@@ -1,7 +1,7 @@
 import pytest
 
-from advwindow.attacks import CW, FGSM, PGD
-from advwindow.attacks.catalog import attack_names, check_norm, default_norm, gradients_per_sample, make_attack
+from advwindow.attacks import CW, FGSM, PGD, Budget, Norm
+from advwindow.attacks.catalog import attack_names, check_budget, default_norm, gradients_per_sample, make_attack
 from advwindow.errors import UserError
 
 
@@ -55,6 +55,18 @@ def test_the_norm_that_is_meant(name, norm):
 
 
 def test_a_norm_that_cannot_be():
-    check_norm("pgd", "l2")
-    with pytest.raises(UserError, match="no such norm"):
-        check_norm("cw", "linf")
+    check_budget("pgd", {}, Budget(Norm.L2, "1"))
+    for name in ("cw", "torchattacks:PGDL2", "foolbox:L2PGD"):
+        with pytest.raises(UserError, match="no such norm"):
+            check_budget(name, {}, Budget(Norm.LINF, "8/255"))
+
+
+@pytest.mark.parametrize("name", ["pgd", "torchattacks:PGD", "foolbox:LinfPGD"])
+def test_an_attack_at_a_fixed_size_needs_one(name):
+    with pytest.raises(UserError, match="needs an epsilon"):
+        check_budget(name, {}, Budget(Norm.LINF, "min"))
+
+
+def test_attacks_in_other_norms_are_refused_not_relabelled():
+    with pytest.raises(UserError, match="works in l0"):
+        check_budget("torchattacks:SparseFool", {}, Budget(Norm.LINF, "min"))

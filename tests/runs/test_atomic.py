@@ -1,11 +1,13 @@
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from advwindow.errors import UserError
-from advwindow.runs.atomic import new_folder, remove_leftovers, write_bytes, write_json
+from advwindow.runs.atomic import exclusive, new_folder, remove_leftovers, write_bytes, write_json
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -63,12 +65,16 @@ def test_a_folder_appears_only_when_its_block_ends_well(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["cell"]
 
 
-def test_a_folder_finished_by_somebody_else_is_kept(tmp_path):
-    with new_folder(tmp_path / "cell") as folder:
-        (folder / "x").write_text("late")
-        (tmp_path / "cell").mkdir()
-        (tmp_path / "cell" / "x").write_text("early")
-    assert (tmp_path / "cell" / "x").read_text() == "early"
+def test_one_process_at_a_time(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from advwindow.runs.atomic import exclusive\n"
+        "with exclusive(Path(sys.argv[1])): pass"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with exclusive(tmp_path):
+        shut_out = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "another process is at work" in shut_out.stderr
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path):

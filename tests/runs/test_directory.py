@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 
 import pytest
 
@@ -66,7 +68,41 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
 
 def test_leftovers_are_swept_on_resume(run):
     (run.path / "cells" / ".tmp-dead-cell").mkdir()
-    RunDirectory.create(run.path, run.specs, sweep_toml="", manifest={})
+    with run.working():
+        assert not list((run.path / "cells").iterdir())
+
+
+def test_a_run_that_was_killed_while_it_began_can_begin_again(tmp_path):
+    (tmp_path / "run" / "cells").mkdir(parents=True)
+    (tmp_path / "run" / "sweep.toml").write_text("")
+    (tmp_path / "run" / ".tmp-1234-plan.json").write_text("half")
+    run = RunDirectory.create(tmp_path / "run", [spec()], sweep_toml="", manifest={})
+    assert run.missing() == [spec()]
+
+
+@pytest.mark.parametrize("name", ["cell.json", "layers.parquet", "grams.safetensors"])
+def test_a_cell_that_lost_a_file_is_computed_again(run, name):
+    run.save(run.specs[0], result(0.1))
+    (run.path / "cells" / run.specs[0].cell_id / name).unlink()
+    assert run.specs[0] in run.missing()
+    run.save(run.specs[0], result(0.2))
+    assert run.summary(run.specs[0])["robust_accuracy"] == 0.2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs resource limits")
+def test_a_file_size_limit_leaves_no_cell_and_says_so(run):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(UserError, match="cannot write"):
+            run.save(run.specs[0], result())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert run.missing() == list(run.specs)
     assert not list((run.path / "cells").iterdir())
 
 
@@ -93,16 +129,3 @@ def test_events_are_appended_as_lines_of_json(run):
     lines = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["cell done", "run ended"]
     assert lines[0]["seconds"] == 1.5
-
-
-def test_a_failed_save_leaves_no_cell(run, monkeypatch):
-    import advwindow.runs.directory as module
-
-    def broken(*_arguments):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(module, "_save_arrays", broken)
-    with pytest.raises(UserError, match="No space left"):
-        run.save(run.specs[0], result())
-    assert run.missing() == list(run.specs)
-    assert not list((run.path / "cells").iterdir())

@@ -41,6 +41,18 @@ def test_the_resolved_sweep_gives_the_same_sweep():
     assert sweep.attack[1].parameters["search_steps"] == 9
 
 
+def test_epsilons_are_stripped_and_named_once():
+    assert make_sweep({"attack": [{"name": "pgd", "eps": [" 8/255", "8/255"]}]}).attack[0].eps == ("8/255",)
+
+
+def test_epsilons_for_one_norm_do_not_spill_into_another():
+    content = {"attack": [{"name": "pgd", "eps": ["1/255"]}, {"name": "pgd", "norm": "l2", "eps": ["2"]}]}
+    with pytest.raises(UserError, match="--norm"):
+        change_attacks(content, eps=["4/255"])
+    with pytest.raises(UserError, match="with a name"):
+        change_attacks({"attack": [{"eps": "1"}]}, eps=["4/255"])
+
+
 def test_numbers_are_accepted_as_epsilons():
     assert make_sweep({"attack": [{"name": "pgd", "eps": 0.03}]}).attack[0].eps == ("0.03",)
 
@@ -56,7 +68,7 @@ def test_numbers_are_accepted_as_epsilons():
         ({"attack": [{"name": "pgd", "eps": "8"}]}, "write 8/255"),
         ({"attack": [{"name": "pgd", "eps": "8/255", "stepz": 3}]}, "no such parameter.*steps"),
         ({"attack": [{"name": "pgd", "eps": "8/255", "steps": "many"}]}, "steps"),
-        ({"attack": [{"name": "pgd", "eps": "8/255", "norm": "l1"}]}, "no such norm"),
+        ({"attack": [{"name": "pgd", "eps": "8/255", "norm": "l1"}]}, "works in l1"),
         ({"attack": [{"name": "pgd", "eps": "8/255", "target": "cat"}]}, "target"),
         ({"attack": [{"name": "cw", "norm": "linf"}]}, "no such norm"),
         ({"attak": [{"name": "cw"}], "attack": [{"name": "cw"}]}, "unknown key.*attack"),
@@ -65,6 +77,10 @@ def test_numbers_are_accepted_as_epsilons():
         ({"attack": [{"name": "cw"}], "window": {"permutations": 3}}, "permutations"),
         ({"attack": [{"name": "cw"}], "name": "../evil"}, "name"),
         ({"attack": ["cw"]}, "attack"),
+        ({"attack": "cw"}, "attack"),
+        ({"attack": [{"name": "cw", "kappa": float("nan")}]}, "finite"),
+        ({"attack": [{"name": "cw"}], "models": []}, "models"),
+        ({"attack": [{"name": "foolbox:LinfPGD"}]}, "needs an epsilon"),
     ],
     ids=str,
 )
