@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
 from advwindow.errors import UserError, did_you_mean
 
@@ -67,6 +66,9 @@ class Goal:
     def loss(self, logits: Tensor, kind: str) -> Tensor:
         """``(N,)`` loss that the attack descends, one value per sample, never reduced over the batch.
 
+        Cross-entropy is ``softplus(L)`` of ``L = logsumexp(other logits) - own logit``. Steps are normalised, so L
+        gives the very same steps, and unlike cross-entropy its gradient does not vanish where the network is certain.
+
         Args:
             logits: ``(N, K)``.
             kind: ``"ce"`` (cross-entropy) or ``"margin"`` (difference of logits, no saturation).
@@ -75,5 +77,6 @@ class Goal:
             return self.margin(logits)
         if kind != "ce":
             raise UserError("unknown loss", got=kind, fix=did_you_mean(kind, LOSSES))
-        entropy = functional.cross_entropy(logits, self.classes, reduction="none")
-        return entropy if self.targeted else -entropy
+        own = logits.gather(1, self.classes[:, None]).squeeze(1)
+        others = logits.scatter(1, self.classes[:, None], -torch.inf).logsumexp(1)
+        return others - own if self.targeted else own - others

@@ -9,8 +9,6 @@ import typer
 from advwindow.cli import attack, listing, report
 from advwindow.errors import UserError
 
-INTERRUPTED = 130
-
 app = typer.Typer(
     name="advwindow",
     help="When an attack fools a network: in which layer does the meaning break, and how sure are we?",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from advwindow.sweep import Library, PlannedCell, Run, Sweep, Transport
 
 QUICK = Path(__file__).parent.parent / "sweep" / "quick.toml"
+INTERRUPTED = 130
 STUDY, ATTACK, RUN = "What to study", "How to attack", "How to run (changes no result)"
 
 
@@ -68,7 +69,7 @@ def attack(
         return
     run = _run(sweep, cells, library, out, transport)
     print_run(run.directory, console)
-    target = pdf or Path("reports") / f"{run.path.name}.pdf"
+    target = pdf or Path("reports") / f"{run.path.resolve().name}.pdf"
     with console.status("Typesetting the report"):
         write_pdf(run.directory, target)
     console.print(f"Run    {run.path}", highlight=False)
@@ -84,4 +85,4 @@ def _run(sweep: Sweep, cells: list[PlannedCell], library: Library, out: Path | N
             return run_plan(sweep, cells, library, out=out, transport=transport, watcher=progress)
         except KeyboardInterrupt:
             progress.interrupted()
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None

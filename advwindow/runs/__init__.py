@@ -3,7 +3,7 @@
 from advwindow.runs.atomic import write_bytes, write_json
 from advwindow.runs.directory import TABLES, CellResult, RunDirectory
 from advwindow.runs.intervals import Interval, wilson
-from advwindow.runs.manifest import make_manifest
+from advwindow.runs.manifest import make_manifest, package_versions
 from advwindow.runs.spec import RESULT_VERSION, CellSpec, Scalar, short_hash
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "RunDirectory",
     "Scalar",
     "make_manifest",
+    "package_versions",
     "short_hash",
     "wilson",
     "write_bytes",

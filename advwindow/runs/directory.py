@@ -130,9 +130,10 @@ class RunDirectory:
         """Whether the cell is finished: all of its files are there."""
         return all((self._folder(spec) / name).is_file() for name in _CELL_FILES)
 
-    def missing(self) -> list[CellSpec]:
-        """Cells that are not finished, in the order of the plan."""
-        return [spec for spec in self.specs if not self.is_done(spec)]
+    def missing(self, *, images: bool = False) -> list[CellSpec]:
+        """Cells that are not finished, in the order of the plan; with `images` also those that kept no images."""
+        kept = [not images or (self._folder(spec) / "adversarial.safetensors").is_file() for spec in self.specs]
+        return [spec for spec, has in zip(self.specs, kept, strict=True) if not (has and self.is_done(spec))]
 
     def done(self) -> list[CellSpec]:
         """Finished cells, in the order of the plan."""
@@ -141,7 +142,7 @@ class RunDirectory:
     def save(self, spec: CellSpec, result: CellResult) -> None:
         """Keep a finished cell, wholly or not at all."""
         folder = self._folder(spec)
-        if folder.exists() and not self.is_done(spec):
+        if folder.exists():  # a finished one too, when its images are wanted and were not kept
             shutil.rmtree(folder)
         with new_folder(folder) as temporary:
             for name in TABLES:

@@ -29,7 +29,7 @@ def make_manifest(*, command: list[str] | None = None) -> dict[str, Any]:
         "schema_version": 1,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(argv),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **package_versions()},
         "machine": {
             "system": f"{platform.system()} {platform.release()}",
             "processor": platform.machine(),
@@ -41,7 +41,8 @@ def make_manifest(*, command: list[str] | None = None) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Versions of the installed packages that numbers depend on."""
     found = {}
     for package in PACKAGES:
         try:

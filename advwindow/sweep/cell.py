@@ -11,7 +11,7 @@ import polars as pl
 import torch
 
 from advwindow.attacks import Norm, Outcome, Status, default_lanes, make_attack, make_budgets, matched_noise, perform
-from advwindow.runs import CellResult, CellSpec, wilson
+from advwindow.runs import CellResult, CellSpec, package_versions, wilson
 from advwindow.streams import stream
 from advwindow.window import Window, WindowReport
 
@@ -156,6 +156,7 @@ def _summary(study: Study, outcome: Outcome, report: WindowReport) -> dict[str, 
         "zero_gradients": int(outcome.zero_gradients.sum()),
         "nonfinite_gradients": int(outcome.nonfinite_gradients.sum()),
         "caveats": list(report.caveats),
+        "versions": package_versions(),
     }
 
 

@@ -62,8 +62,8 @@ def open_run(path: Path | str) -> Run:
 
 def attack(
     *,
-    attacks: Sequence[str | dict[str, Any]],
-    eps: Sequence[str] = (),
+    attacks: str | dict[str, Any] | Sequence[str | dict[str, Any]],
+    eps: str | Sequence[str] = (),
     model: str | Sequence[str] = "sample:efficientnet-lite0",
     images: str | Sequence[str] = "sample:imagenet",
     words: str | Sequence[str] = "glove-6b-50d",
@@ -74,7 +74,7 @@ def attack(
     """Attack, capture, compare with words, judge: a whole sweep; goes on where an earlier call was interrupted.
 
     Args:
-        attacks: names, or tables as in a sweep file (``{"name": "pgd", "steps": 20}``).
+        attacks: names, or tables as in a sweep file (``{"name": "pgd", "steps": 20}``); one alone needs no list.
         eps: epsilons of all attacks that work at a fixed size.
         model: one reference or several.
         images: one reference or several.
@@ -92,10 +92,10 @@ def attack(
         "images": _several(images),
         "words": _several(words),
         "seeds": _several(seed),
-        "attack": [{"name": entry} if isinstance(entry, str) else dict(entry) for entry in attacks],
+        "attack": [{"name": entry} if isinstance(entry, str) else dict(entry) for entry in _several(attacks)],
         "window": window or {},
     }
-    change_attacks(content, eps=eps)
+    change_attacks(content, eps=_several(eps))
     return run_sweep(make_sweep(content), out=None if out is None else Path(out))
 
 
@@ -123,7 +123,7 @@ def run_plan(
     path = out or default_folder(sweep, cells)
     specs = [cell.spec for cell in cells]
     directory = RunDirectory.create(path, specs, sweep_toml=sweep_toml(sweep), manifest=make_manifest())
-    missing = directory.missing()
+    missing = directory.missing(images=transport.keep_images)
     watcher.run_begins(missing)
     if missing:
         directory.log("run started", cells=len(specs), missing=len(missing))

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 
 from advwindow.attacks.goal import Goal, margin
 from advwindow.errors import UserError
@@ -47,6 +48,23 @@ def test_descending_the_loss_approaches_the_goal(kind, targeted):
     goal = Goal(torch.tensor([2 if targeted else 0]), targeted)
     (gradient,) = torch.autograd.grad(goal.loss(logits, kind).sum(), logits)
     assert goal.margin(logits - 0.1 * gradient) < goal.margin(logits)
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_the_ce_loss_points_where_cross_entropy_points(targeted):
+    logits = torch.randn(20, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64).requires_grad_()
+    classes = torch.arange(20) % 6
+    goal = Goal(classes, targeted)
+    (ours,) = torch.autograd.grad(goal.loss(logits, "ce").sum(), logits)
+    entropy = nn.functional.cross_entropy(logits, classes, reduction="sum") * (1 if targeted else -1)
+    (theirs,) = torch.autograd.grad(entropy, logits)
+    assert torch.allclose(nn.functional.normalize(ours), nn.functional.normalize(theirs))
+
+
+def test_the_ce_loss_does_not_saturate():
+    logits = torch.tensor([[1e6, 0.0, -1e6]], requires_grad=True)
+    (gradient,) = torch.autograd.grad(Goal(torch.tensor([0])).loss(logits, "ce").sum(), logits)
+    assert gradient.tolist() == [[1.0, -1.0, 0.0]]
 
 
 def test_confidence_is_asked_for_in_logits():

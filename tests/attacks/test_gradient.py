@@ -325,3 +325,24 @@ def test_one_output_networks_are_refused():
     model = linear(torch.randn(1, 12))
     with pytest.raises(UserError, match="at least two logits"):
         pgd(model, images(2, side=2), torch.zeros(2, dtype=torch.int64), eps="8/255")
+
+
+def test_confident_networks_are_no_more_robust():
+    """Logits times 1e4 saturate the softmax: a plain cross-entropy loses most of its gradients there."""
+    model, x = conv(), images(24)
+    y = labelled(model, x)
+    scaled = Classifier(
+        nn.Sequential(copy.deepcopy(model.module), _Times(1e4)), mean=[0.4, 0.5, 0.6], std=[0.2, 0.3, 0.25]
+    )
+    plain, certain = (pgd(net, x, y, eps="8/255") for net in (model, scaled))
+    assert int(certain.success.sum()) >= int(plain.success.sum()) > 0
+    assert int(certain.zero_gradients.sum()) == 0
+
+
+class _Times(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x

@@ -1,7 +1,9 @@
+import dataclasses
 import json
 import os
 import signal
 
+import numpy as np
 import pytest
 
 from advwindow.errors import UserError
@@ -129,3 +131,11 @@ def test_events_are_appended_as_lines_of_json(run):
     lines = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["cell done", "run ended"]
     assert lines[0]["seconds"] == 1.5
+
+
+def test_images_that_were_not_kept_are_missing_when_they_are_wanted(run):
+    run.save(run.specs[0], result())
+    assert run.missing(images=True) == list(run.specs)
+    run.save(run.specs[0], dataclasses.replace(result(), attacked=np.ones((1, 3, 2, 2), np.float32)))
+    assert run.missing(images=True) == [run.specs[1]]
+    assert run.arrays(run.specs[0], "adversarial")[0]["images"].shape == (1, 3, 2, 2)
