@@ -83,3 +83,8 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path):
     (tmp_path / "cell").mkdir()
     remove_leftovers(tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["cell"]
+
+
+def test_the_folder_is_made(tmp_path):
+    write_bytes(tmp_path / "new" / "deep" / "a", b"x")
+    assert (tmp_path / "new" / "deep" / "a").read_bytes() == b"x"
