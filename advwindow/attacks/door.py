@@ -103,51 +103,35 @@ def perform(
     """
     images, labels, target = _checked(images, labels, target, model)
     with private_randomness(seed, name):
-        return _perform(name, attack, model, images, labels, budgets, target, seed, ids, batch_size, clean_logits)
-
-
-def _perform(
-    name: str,
-    attack: Attack,
-    model: Classifier,
-    images: Tensor,
-    labels: Tensor,
-    budgets: Sequence[Budget],
-    target: Tensor | None,
-    seed: int,
-    ids: Sequence[str] | None,
-    batch_size: int | None,
-    clean_logits: Tensor | None,
-) -> list[Outcome]:
-    names = tuple(str(i) for i in range(len(images))) if ids is None else tuple(ids)
-    if len(names) != len(images) or len(set(names)) != len(names):
-        raise UserError(
-            "ids must be unique, one per image", got=f"{len(set(names))} different ids", expected=str(len(images))
-        )
-    if batch_size is not None and batch_size < 1:
-        raise UserError("the batch size must be at least 1", got=str(batch_size))
-    clean = _clean_logits(model, images, labels, target, clean_logits)
-    prediction = clean.argmax(1)
-    attacked = (prediction == labels).nonzero().squeeze(1)
-    goal = Goal(labels if target is None else target, targeted=target is not None)
-    kappa = float(getattr(attack, "kappa", 0.0))
-    if len(attacked):
-        problem = Problem(
-            prepare(model, images[attacked[:BATCH_TO_TRACE]]),
-            images[attacked],
-            labels[attacked],
-            goal.take(attacked),
-            tuple(names[i] for i in attacked.tolist()),
-            seed,
-            batch_size or default_lanes(images),
-        )
-        found = attack(problem, budgets)
-    else:
-        found = [_nothing(images[:0]) for _ in budgets]
-    return [
-        _outcome(name, model, images, labels, goal, kappa, prediction, attacked, budget, candidates)
-        for budget, candidates in zip(budgets, found, strict=True)
-    ]
+        names = tuple(str(i) for i in range(len(images))) if ids is None else tuple(ids)
+        if len(names) != len(images) or len(set(names)) != len(names):
+            raise UserError(
+                "ids must be unique, one per image", got=f"{len(set(names))} different ids", expected=str(len(images))
+            )
+        if batch_size is not None and batch_size < 1:
+            raise UserError("the batch size must be at least 1", got=str(batch_size))
+        clean = _clean_logits(model, images, labels, target, clean_logits)
+        prediction = clean.argmax(1)
+        attacked = (prediction == labels).nonzero().squeeze(1)
+        goal = Goal(labels if target is None else target, targeted=target is not None)
+        kappa = float(getattr(attack, "kappa", 0.0))
+        if len(attacked):
+            problem = Problem(
+                prepare(model, images[attacked[:BATCH_TO_TRACE]]),
+                images[attacked],
+                labels[attacked],
+                goal.take(attacked),
+                tuple(names[i] for i in attacked.tolist()),
+                seed,
+                batch_size or default_lanes(images),
+            )
+            found = attack(problem, budgets)
+        else:
+            found = [_nothing(images[:0]) for _ in budgets]
+        return [
+            _outcome(name, model, images, labels, goal, kappa, prediction, attacked, budget, candidates)
+            for budget, candidates in zip(budgets, found, strict=True)
+        ]
 
 
 #: Enough images to find which batch norms follow which convolutions and to check the folded copy.

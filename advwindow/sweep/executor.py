@@ -144,7 +144,7 @@ class _Worker:
     """What a worker process keeps between its cells."""
 
     run: RunDirectory
-    library: Library
+    studies: Library
     transport: Transport
 
 
@@ -153,7 +153,7 @@ def _begin_worker(path: Path, transport: Transport, threads: int) -> None:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _Worker.run = RunDirectory(path)
-    _Worker.library = Library(parse_device(transport.device))
+    _Worker.studies = Library(parse_device(transport.device))
     _Worker.transport = transport
 
 
@@ -166,4 +166,4 @@ def _leave_with_parent() -> None:
 
 
 def _work(spec: CellSpec) -> tuple[float, str]:
-    return _run_one(_Worker.run, spec, _Worker.library, _Worker.transport)
+    return _run_one(_Worker.run, spec, _Worker.studies, _Worker.transport)
