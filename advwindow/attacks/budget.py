@@ -21,10 +21,12 @@ MINIMAL = "min"
 
 
 class Norm(StrEnum):
-    """How the size of a perturbation is measured, in pixel units of [0, 1]."""
+    """How the size of a perturbation is measured: in pixel units of [0, 1], in L0 as the number of changed values."""
 
     LINF = "linf"
     L2 = "l2"
+    L1 = "l1"
+    L0 = "l0"
 
     @classmethod
     def parse(cls, text: str) -> Norm:
@@ -69,6 +71,8 @@ class Budget:
     eps: str
 
     def __post_init__(self) -> None:
+        if self.norm is Norm.L0 and not self.minimal and not self.value.is_integer():
+            raise UserError("an epsilon in l0 counts changed values", got=self.eps, expected="a whole number")
         if self.norm is Norm.LINF and self.value > 1 and not self.minimal:
             fix = f"write {self.eps}/255" if self.eps.isdigit() else "write 8/255"
             raise UserError("epsilon exceeds the pixel range", got=self.eps, expected="at most 1 in linf", fix=fix)
@@ -103,71 +107,42 @@ def per_sample(values: Tensor, like: Tensor) -> Tensor:
 def size(delta: Tensor, norm: Norm) -> Tensor:
     """``(N,)`` sizes of perturbations ``(N, ...)`` in the dtype of `delta`."""
     flat = delta.flatten(1)
-    return flat.abs().amax(1) if norm is Norm.LINF else flat.norm(dim=1)
+    match norm:
+        case Norm.LINF:
+            return flat.abs().amax(1)
+        case Norm.L2:
+            length: Tensor = torch.linalg.vector_norm(flat, dim=1)
+            return length
+        case Norm.L1:
+            return flat.abs().sum(1)
+        case Norm.L0:
+            return (flat != 0).sum(1).to(delta.dtype)
+
+
+#: Share of the values that a step in L1 moves: the steepest single value would take too many steps.
+SPARSE_SHARE = 0.01
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:
-    """Unit direction of steepest ascent; 0 where the gradient is 0."""
+    """Direction of steepest ascent, of length 1 in the norm; 0 where the gradient is 0.
+
+    In L1 the signs of the largest 1 % of the values, equally long (SLIDE: Tramer, Boneh 2019, arXiv 1904.13000,
+    section 3), not of the single largest value.
+    """
+    assert norm is not Norm.L0
     if norm is Norm.LINF:
         return gradient.sign()
+    if norm is Norm.L1:
+        return _sparse_signs(gradient)
     # Squares of very small or large numbers leave float32: scale by the largest entry first.
     largest = gradient.flatten(1).abs().amax(1)
     scaled = gradient / per_sample(torch.where(largest > 0, largest, 1), gradient)
     return scaled / per_sample(size(scaled, norm).clamp_min(1), scaled)
 
 
-@dataclass(frozen=True)
-class Ball:
-    """Per-sample balls around float32 images, cut by the pixel box, safe under rounding.
-
-    Whatever `project` returns lies within epsilon when measured in float64. In Linf the bounds are moved to the next
-    float toward the centre where float32 rounded them outward; in L2 the radius is reduced by the largest length that
-    rounding every pixel to float32 can add, ``sqrt(d) 2**-25`` for values up to 1.
-
-    Attributes:
-        norm: how size is measured.
-        centre: ``(N, C, H, W)`` float32 images.
-        radius: ``(N,)`` float64 epsilons.
-        low: lower bound of each pixel.
-        high: upper bound of each pixel.
-    """
-
-    norm: Norm
-    centre: Tensor
-    radius: Tensor
-    low: Tensor
-    high: Tensor
-
-    @classmethod
-    def around(cls, centre: Tensor, radius: Tensor, norm: Norm) -> Ball:
-        """The balls of these radii ``(N,)`` float64 around these images."""
-        if norm is Norm.L2:
-            return cls(norm, centre, radius, torch.zeros_like(centre[:1]), torch.ones_like(centre[:1]))
-        exact = centre.double()
-        reach = per_sample(radius, centre)
-        high = (exact + reach).clamp(max=1).float()
-        high = torch.where(high.double() - exact > reach, torch.nextafter(high, centre), high)
-        low = (exact - reach).clamp(min=0).float()
-        low = torch.where(exact - low.double() > reach, torch.nextafter(low, centre), low)
-        return cls(norm, centre, radius, low, high)
-
-    def project(self, images: Tensor) -> Tensor:
-        """The nearest point of ball and box for Linf; for L2 first the ball, then the box, which only shortens."""
-        if self.norm is Norm.LINF:
-            return torch.minimum(torch.maximum(images, self.low), self.high)
-        delta = images - self.centre
-        slack = math.sqrt(delta[0].numel()) * 2.0**-25
-        reach = (self.radius * (1 - 1e-6) - slack).clamp_min(0)
-        factor = (reach / size(delta, self.norm).double().clamp_min(1e-30)).clamp(max=1).to(delta.dtype)
-        return (self.centre + delta * per_sample(factor, delta)).clamp_(0, 1)
-
-    def rows(self) -> dict[str, Tensor]:
-        """The ball as rows of a search's state."""
-        bounds = {"low": self.low, "high": self.high} if self.norm is Norm.LINF else {}
-        return {"centre": self.centre, "radius": self.radius, **bounds}
-
-    @classmethod
-    def from_rows(cls, rows: dict[str, Tensor], norm: Norm) -> Ball:
-        """The ball that `rows` gave."""
-        box = rows["centre"].new_tensor(0.0), rows["centre"].new_tensor(1.0)
-        return cls(norm, rows["centre"], rows["radius"], rows.get("low", box[0]), rows.get("high", box[1]))
+def _sparse_signs(gradient: Tensor) -> Tensor:
+    strength = gradient.flatten(1).abs()
+    count = max(1, round(SPARSE_SHARE * strength.shape[1]))
+    place = strength.topk(count, dim=1).indices
+    signs = torch.zeros_like(strength).scatter(1, place, gradient.flatten(1).sign().gather(1, place))
+    return (signs / signs.abs().sum(1, keepdim=True).clamp_min(1)).view_as(gradient)

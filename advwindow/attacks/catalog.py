@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
 from advwindow.attacks.carlini import CW
+from advwindow.attacks.door import Attack, Cost
 from advwindow.attacks.foreign import Foolbox, TorchAttacks, class_names
-from advwindow.attacks.gradient import FGSM, PGD
+from advwindow.attacks.gradient import BIM, FGSM, MIFGSM, PGD
 from advwindow.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from advwindow.attacks.budget import Budget
-    from advwindow.attacks.door import Attack
+
+Access = Literal["white", "score", "decision"]
+
+
+class Native(Attack, Protocol):
+    """An attack of ours: a frozen dataclass whose fields are its parameters."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def cost(self) -> Cost:
+        """Most passes that one sample can cost at one budget."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,23 +38,38 @@ class AttackInfo:
 
     Attributes:
         make: its class; the fields are its parameters.
-        norms: norms it can be bounded in, the default first.
-        needs_eps: whether it works at a fixed epsilon; otherwise it seeks the smallest perturbation.
+        norms: norms it can work in, the default first.
+        minimal: whether it seeks the smallest perturbation; otherwise it needs an epsilon.
+        access: what it must see of the network: ``"white"`` (gradients), ``"score"`` (logits) or ``"decision"``
+            (predicted classes).
         source: where it is published.
         summary: one line.
     """
 
-    make: type[FGSM | PGD | CW]
+    make: type[Native]
     norms: tuple[str, ...]
-    needs_eps: bool
+    minimal: bool
+    access: Access
     source: str
     summary: str
 
 
-NATIVE = {
-    "fgsm": AttackInfo(FGSM, ("linf", "l2"), True, "Goodfellow 2015, arXiv 1412.6572", "one step of full length"),
-    "pgd": AttackInfo(PGD, ("linf", "l2"), True, "Madry 2018, arXiv 1706.06083", "steepest steps inside the ball"),
-    "cw": AttackInfo(CW, ("l2",), False, "Carlini 2017, arXiv 1608.04644", "smallest L2 perturbation, binary search"),
+NATIVE: dict[str, AttackInfo] = {
+    "fgsm": AttackInfo(
+        FGSM, ("linf", "l2"), False, "white", "Goodfellow 2015, arXiv 1412.6572", "one step of full length"
+    ),
+    "bim": AttackInfo(
+        BIM, ("linf", "l2", "l1"), False, "white", "Kurakin 2017, arXiv 1607.02533", "steepest steps from the image"
+    ),
+    "mi-fgsm": AttackInfo(
+        MIFGSM, ("linf", "l2"), False, "white", "Dong 2018, arXiv 1710.06081", "steps along an accumulated gradient"
+    ),
+    "pgd": AttackInfo(
+        PGD, ("linf", "l2", "l1"), False, "white", "Madry 2018, arXiv 1706.06083", "steepest steps inside the ball"
+    ),
+    "cw": AttackInfo(
+        CW, ("l2",), True, "white", "Carlini 2017, arXiv 1608.04644", "smallest L2 perturbation, binary search"
+    ),
 }
 BACK_ENDS: dict[str, type[TorchAttacks | Foolbox]] = {"torchattacks": TorchAttacks, "foolbox": Foolbox}
 
@@ -110,23 +137,18 @@ def check_budget(name: str, parameters: Mapping[str, Any], budget: Budget) -> No
     info = NATIVE[name]
     if budget.norm not in info.norms:
         raise UserError(f"{name} has no such norm", got=str(budget.norm), expected=" or ".join(info.norms))
-    if info.needs_eps and budget.minimal:
+    if budget.minimal and not info.minimal:
         raise UserError(f"{name} needs an epsilon", fix='write eps = ["8/255"], or --eps 8/255')
 
 
-def gradients_per_sample(name: str, parameters: Mapping[str, Any]) -> int | None:
-    """Most gradients that one sample can cost at one budget; None where a back end does not tell."""
+def cost_per_sample(name: str, parameters: Mapping[str, Any]) -> Cost | None:
+    """Most passes that one sample can cost at one budget; None where a back end does not tell."""
     attack = make_attack(name, parameters)
-    match attack:
-        case FGSM():
-            return 1
-        case PGD():
-            return attack.steps * attack.restarts
-        case CW():
-            return attack.steps * attack.search_steps
-        case _:
-            steps = parameters.get("steps")
-            return steps if isinstance(steps, int) else None
+    if isinstance(attack, TorchAttacks | Foolbox):
+        steps = parameters.get("steps")
+        return Cost(steps, steps) if isinstance(steps, int) else None
+    made: Native = attack  # type: ignore[assignment] # what the catalogue makes is one of ours or of a back end
+    return made.cost()
 
 
 def _native(name: str) -> AttackInfo:

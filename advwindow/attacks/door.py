@@ -1,20 +1,24 @@
 """The one door through which every attack passes, ours and other libraries'.
 
-Check the input, leave misclassified samples alone, hand the rest to the attack on a frozen copy, judge what comes back.
+Check the input, look what kind of network it is, leave misclassified samples alone, hand the rest to the attack on a
+frozen copy, judge what comes back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 
 from advwindow.attacks.budget import per_sample
-from advwindow.attacks.goal import Goal
 from advwindow.attacks.isolation import private_randomness
-from advwindow.attacks.judge import Verdict, judge, judged_logits
+from advwindow.attacks.judge import Jury, judge
+from advwindow.attacks.oracle import Oracle
 from advwindow.attacks.outcome import Outcome, Status
+from advwindow.attacks.precision import search_precision
+from advwindow.attacks.request import Request
+from advwindow.attacks.traits import probe_traits
 from advwindow.errors import UserError
 from advwindow.models import Classifier, prepare
 
@@ -24,6 +28,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from advwindow.attacks.budget import Budget
+    from advwindow.attacks.goal import Goal
+
+#: Passes averaged for a gradient, and passes that vote on a success, where the network draws at random.
+RANDOM_DRAWS = 8
+RANDOM_PASSES = 11
+#: Enough images to find which batch norms follow which convolutions, to check the folded copy and to try the network.
+IMAGES_TO_TRY = 2
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,7 @@ class Problem:
 
     Attributes:
         model: frozen, in evaluation mode, prepared for gradients; its own parameters need none.
+        oracle: asks the model, in batches that fit into memory.
         images: ``(n, C, H, W)`` float32 in [0, 1].
         labels: ``(n,)`` int64, the true classes.
         goal: what counts as adversarial.
@@ -41,6 +53,7 @@ class Problem:
     """
 
     model: Classifier
+    oracle: Oracle
     images: Tensor
     labels: Tensor
     goal: Goal
@@ -48,9 +61,18 @@ class Problem:
     seed: int
     lanes: int
 
+    def only(self, index: Tensor) -> Problem:
+        """The same problem for the samples at this index ``(m,)`` int64."""
+        return replace(
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            goal=self.goal.take(index),
+            ids=tuple(self.ids[place] for place in index.tolist()),
+        )
 
-@dataclass(frozen=True)
-class Candidates:
+
+class Candidates(NamedTuple):
     """What an attack claims at one budget, for the ``n`` samples of its problem; see `Outcome` for the fields."""
 
     images: Tensor
@@ -59,6 +81,23 @@ class Candidates:
     backwards: Tensor
     zero_gradients: Tensor
     nonfinite_gradients: Tensor
+    claimed: Tensor
+    silent: Tensor
+    trace: Tensor
+
+    @classmethod
+    def unreported(cls, images: Tensor, *, forwards: Tensor, backwards: Tensor) -> Candidates:
+        """Of an attack that tells nothing but its images: each is taken for a claim."""
+        none = torch.zeros(len(images), dtype=torch.int64)
+        yes = torch.ones(len(images), dtype=torch.bool)
+        return cls(images, none - 1, forwards, backwards, none, none, yes, ~yes, torch.empty(len(images), 0))
+
+
+class Cost(NamedTuple):
+    """Passes through the network for one sample at one budget, at most."""
+
+    forwards: int
+    backwards: int
 
 
 class Attack(Protocol):
@@ -85,6 +124,9 @@ def perform(
 ) -> list[Outcome]:
     """Run an attack and judge it: one `Outcome` per budget.
 
+    A network that draws at random is attacked through the mean of `RANDOM_DRAWS` passes, and a success must hold in
+    most of `RANDOM_PASSES`.
+
     Args:
         name: what the outcome calls the attack.
         attack: the attack itself.
@@ -99,43 +141,47 @@ def perform(
         clean_logits: what `judged_logits` gave for these images, where it is known already.
 
     Raises:
-        UserError: images, labels or targets that cannot be used.
+        UserError: images, labels or targets that cannot be used, or a network whose answer for an image depends on the
+            other images of its batch.
     """
-    images, labels, target = _checked(images, labels, target, model)
+    request = Request.checked(model, images, labels, target, ids=ids, batch_size=batch_size)
     with private_randomness(seed, name):
-        names = tuple(str(i) for i in range(len(images))) if ids is None else tuple(ids)
-        if len(names) != len(images) or len(set(names)) != len(names):
-            raise UserError(
-                "ids must be unique, one per image", got=f"{len(set(names))} different ids", expected=str(len(images))
-            )
-        if batch_size is not None and batch_size < 1:
-            raise UserError("the batch size must be at least 1", got=str(batch_size))
-        clean = _clean_logits(model, images, labels, target, clean_logits)
-        prediction = clean.argmax(1)
-        attacked = (prediction == labels).nonzero().squeeze(1)
-        goal = Goal(labels if target is None else target, targeted=target is not None)
-        kappa = float(getattr(attack, "kappa", 0.0))
-        if len(attacked):
-            problem = Problem(
-                prepare(model, images[attacked[:BATCH_TO_TRACE]]),
-                images[attacked],
-                labels[attacked],
-                goal.take(attacked),
-                tuple(names[i] for i in attacked.tolist()),
-                seed,
-                batch_size or default_lanes(images),
-            )
-            found = attack(problem, budgets)
-        else:
-            found = [_nothing(images[:0]) for _ in budgets]
-        return [
-            _outcome(name, model, images, labels, goal, kappa, prediction, attacked, budget, candidates)
-            for budget, candidates in zip(budgets, found, strict=True)
-        ]
+        random = bool(len(images)) and _is_random(model, request.images)
+        jury = Jury(model, passes=RANDOM_PASSES if random else 1)
+        clean = request.clean_logits(clean_logits, jury)
+        tried = (clean.argmax(1) == request.labels).nonzero().squeeze(1)
+        found: list[Candidates | None] = [None] * len(budgets)
+        if len(tried):
+            problem = _problem(request, seed, batch_size, random=random).only(tried)
+            with search_precision():
+                found = [*attack(problem, budgets)]
+        bench = _Bench(name, request, jury, clean.argmax(1), tried, float(getattr(attack, "kappa", 0.0)))
+        return [bench.outcome(*each) for each in zip(budgets, found, strict=True)]
 
 
-#: Enough images to find which batch norms follow which convolutions and to check the folded copy.
-BATCH_TO_TRACE = 2
+def _is_random(model: Classifier, images: Tensor) -> bool:
+    traits = probe_traits(model, images[:IMAGES_TO_TRY])
+    if traits.batch_dependent:
+        raise UserError(
+            f"the network {model.name!r} answers differently for an image in other company",
+            expected="an answer that depends on the image alone",
+            fix="put batch statistics into evaluation mode",
+        )
+    return traits.random
+
+
+def _problem(request: Request, seed: int, batch_size: int | None, *, random: bool) -> Problem:
+    prepared = prepare(request.model, request.images[:IMAGES_TO_TRY])
+    return Problem(
+        prepared,
+        Oracle(prepared, draws=RANDOM_DRAWS if random else 1),
+        request.images,
+        request.labels,
+        request.goal,
+        request.ids,
+        seed,
+        batch_size or default_lanes(request.images),
+    )
 
 
 #: Numbers in a batch of images. On a CPU the memory that a larger one needs is handed back to the system and cleared
@@ -150,134 +196,77 @@ def default_lanes(images: Tensor) -> int:
     return max(1, min(1024, numbers // max(1, images[0].numel())))
 
 
-def _classes(values: Tensor | Sequence[int], what: str) -> Tensor:
-    classes = torch.as_tensor(values)
-    if len(classes) and (classes.is_floating_point() or classes.dtype is torch.bool):
-        raise UserError(f"{what} must be whole numbers", got=str(classes.dtype), expected="class indices")
-    return classes.to(torch.int64)
+@dataclass(frozen=True)
+class _Bench:
+    """Where candidates are judged.
 
+    Attributes:
+        name: of the attack.
+        request: what was asked.
+        jury: shows images to the original network.
+        clean_prediction: ``(N,)`` classes of the inputs.
+        tried: ``(n,)`` index of the samples that were attacked.
+        kappa: confidence asked for.
+    """
 
-def _checked(
-    images: Tensor, labels: Tensor, target: Tensor | None, model: Classifier
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    if not isinstance(model, Classifier):
-        raise UserError("an attack needs a Classifier", got=type(model).__name__, fix="wrap it: aw.Classifier(module)")
-    labels = _classes(labels, "labels")
-    target = None if target is None else _classes(target, "targets")
-    if images.dim() < 2 or not images.is_floating_point():
-        raise UserError(
-            "images must be a float tensor",
-            got=f"{images.dtype} of shape {tuple(images.shape)}",
-            expected="(N, C, H, W)",
+    name: str
+    request: Request
+    jury: Jury
+    clean_prediction: Tensor
+    tried: Tensor
+    kappa: float
+
+    def outcome(self, budget: Budget, found: Candidates | None) -> Outcome:
+        """The judged outcome at one budget; `found` is None where no sample was worth attacking."""
+        originals, goal = self.request.images, self.request.goal
+        found = found or Candidates.unreported(originals[:0], forwards=self.tried, backwards=self.tried)
+        images, usable = self._returned(found.images.to(originals.device, originals.dtype))
+        verdict = judge(self.jury, originals, images, goal, budget, kappa=self.kappa)
+        tried = self._spread(torch.ones_like(self.tried, dtype=torch.bool), empty=False)
+        success = verdict.success & tried
+        size = verdict.norms[budget.norm]
+        return Outcome(
+            attack=self.name,
+            budget=budget,
+            images=images,
+            success=success,
+            status=_statuses(tried, success),
+            distance=torch.where(tried & ~success, torch.inf, size) if budget.minimal else size.clone(),
+            margin=verdict.margin,
+            prediction=verdict.prediction,
+            clean_prediction=self.clean_prediction,
+            labels=self.request.labels,
+            target=goal.classes if goal.targeted else None,
+            first_success_step=self._spread(found.first_success_step, empty=-1),
+            forwards=self._spread(found.forwards),
+            backwards=self._spread(found.backwards),
+            norms=verdict.norms,
+            success_8bit=verdict.success_8bit & tried,
+            zero_gradients=self._spread(found.zero_gradients),
+            nonfinite_gradients=self._spread(found.nonfinite_gradients),
+            claimed=self._spread(found.claimed, empty=False),
+            adversarial=verdict.adversarial & tried,
+            eps_excess=size - budget.value,
+            in_box=self._spread(usable, empty=True),
+            silent=self._spread(found.silent, empty=False),
+            trace=self._spread(found.trace, empty=torch.nan),
         )
-    if not bool(torch.isfinite(images).all()):
-        raise UserError("images hold numbers that are not finite", fix="look for NaN in the data")
-    if len(images) and (float(images.min()) < 0 or float(images.max()) > 1):
-        raise UserError(
-            "images leave the pixel range",
-            got=f"[{float(images.min()):.4g}, {float(images.max()):.4g}]",
-            expected="[0, 1]",
-            fix="undo any normalisation: the classifier normalises inside",
-        )
-    if labels.shape != (len(images),):
-        raise UserError("labels do not fit the images", got=str(tuple(labels.shape)), expected=str((len(images),)))
-    if target is not None:
-        if target.shape != labels.shape:
-            raise UserError(
-                "targets do not fit the images", got=str(tuple(target.shape)), expected=str(tuple(labels.shape))
-            )
-        labels, target = labels.to(model.device), target.to(model.device)
-        if bool((target == labels).any()):
-            raise UserError("a target equals the true class", fix="choose another class to reach")
-    return images.to(model.device, torch.float32), labels.to(model.device), target
+
+    def _returned(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        """All images, the attacked ones in their places; what is no image at all is replaced by the original."""
+        usable = (found.isfinite() & (found >= 0) & (found <= 1)).flatten(1).all(1)
+        images = self.request.images.clone()
+        images[self.tried] = torch.where(per_sample(usable, found), found, images[self.tried])
+        return images, usable
+
+    def _spread(self, values: Tensor, *, empty: float | bool = 0) -> Tensor:
+        shape = (len(self.request.images), *values.shape[1:])
+        rows = torch.full(shape, empty, dtype=values.dtype, device=self.tried.device)
+        return rows.index_copy_(0, self.tried, values.to(rows.device))
 
 
-def _clean_logits(
-    model: Classifier, images: Tensor, labels: Tensor, target: Tensor | None, known: Tensor | None
-) -> Tensor:
-    if not len(images):
-        return images.new_zeros((0, 2))
-    clean = judged_logits(model, images) if known is None else known
-    if not bool(torch.isfinite(clean).all()):
-        raise UserError("the network answers with numbers that are not finite", fix="check weights and normalisation")
-    if clean.dim() != 2 or clean.shape[1] < 2:
-        raise UserError(
-            "a classifier needs at least two logits per image", got=f"an output of shape {tuple(clean.shape)}"
-        )
-    wanted = labels if target is None else torch.cat([labels, target])
-    if int(wanted.max()) >= clean.shape[1] or int(wanted.min()) < 0:
-        raise UserError(
-            "a label names no output of the network",
-            got=f"labels from {int(wanted.min())} to {int(wanted.max())}",
-            expected=f"0 to {clean.shape[1] - 1}",
-            fix="check that images and network have the same classes",
-        )
-    return clean
-
-
-def _nothing(images: Tensor) -> Candidates:
-    zero = torch.zeros(0, dtype=torch.int64, device=images.device)
-    return Candidates(images, zero, zero, zero, zero, zero)
-
-
-def _outcome(
-    name: str,
-    model: Classifier,
-    images: Tensor,
-    labels: Tensor,
-    goal: Goal,
-    kappa: float,
-    clean_prediction: Tensor,
-    attacked: Tensor,
-    budget: Budget,
-    candidates: Candidates,
-) -> Outcome:
-    full = images.clone()
-    found = candidates.images.to(full.device, full.dtype)
-    usable = (found.isfinite() & (found >= 0) & (found <= 1)).flatten(1).all(1)
-    full[attacked] = torch.where(per_sample(usable, found), found, full[attacked])  # an image is an image, or none came
-    verdict = judge(model, images, full, goal, budget, kappa=kappa) if len(images) else _no_verdict(images)
-    was_attacked = torch.zeros(len(images), dtype=torch.bool, device=images.device).index_fill_(0, attacked, value=True)
-    success = verdict.success & was_attacked
-    distance = verdict.norms[budget.norm].clone()
-    if budget.minimal:
-        distance[was_attacked & ~success] = torch.inf
-
-    def spread(values: Tensor, empty: int) -> Tensor:
-        rows = torch.full((len(images),), empty, dtype=torch.int64, device=images.device)
-        return rows.index_copy_(0, attacked, values.to(rows.device, torch.int64))
-
-    return Outcome(
-        attack=name,
-        budget=budget,
-        images=full,
-        success=success,
-        status=_statuses(was_attacked, success),
-        distance=distance,
-        margin=verdict.margin,
-        prediction=verdict.prediction,
-        clean_prediction=clean_prediction,
-        labels=labels,
-        target=goal.classes if goal.targeted else None,
-        first_success_step=spread(candidates.first_success_step, -1),
-        forwards=spread(candidates.forwards, 0),
-        backwards=spread(candidates.backwards, 0),
-        norms=verdict.norms,
-        success_8bit=verdict.success_8bit & was_attacked,
-        zero_gradients=spread(candidates.zero_gradients, 0),
-        nonfinite_gradients=spread(candidates.nonfinite_gradients, 0),
-    )
-
-
-def _no_verdict(images: Tensor) -> Verdict:
-    zero = images.new_zeros(0)
-    flags = zero.bool()
-    norms = {name: zero.double() for name in ("linf", "l2", "l1", "l0")}
-    return Verdict(flags, zero, zero.long(), norms, flags)
-
-
-def _statuses(attacked: Tensor, success: Tensor) -> tuple[Status, ...]:
+def _statuses(tried: Tensor, success: Tensor) -> tuple[Status, ...]:
     return tuple(
-        Status.SUCCESS if won else Status.FAILED if tried else Status.SKIPPED
-        for tried, won in zip(attacked.tolist(), success.tolist(), strict=True)
+        Status.SUCCESS if won else Status.FAILED if was_tried else Status.SKIPPED
+        for was_tried, won in zip(tried.tolist(), success.tolist(), strict=True)
     )

@@ -1,267 +1,235 @@
-"""Attacks of torchattacks and foolbox behind the same door, judged by the same judge.
-
-They run on the frozen copy, in batches of a fixed size (they stop and draw by batch, so another size would give other
-results), with the global random state forked and seeded, and their forward and backward passes are counted. What they
-return is cut to the budget's ball, so that a rounding error of theirs costs no success.
-"""
+"""Attacks of torchattacks and foolbox behind the same door, judged by the same judge."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import inspect
-import io
-import warnings
+import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from torch import Tensor, nn
 
-from advwindow.attacks.budget import Ball, Budget, Norm
-from advwindow.attacks.door import Candidates, Problem
-from advwindow.attacks.isolation import private_randomness
-from advwindow.errors import MissingExtraError, UserError, did_you_mean
+from advwindow.attacks.budget import Norm, per_sample
+from advwindow.attacks.foolbox_starts import STARTED, criterion, from_starts
+from advwindow.attacks.foreign_facts import ALL_NORMS, FACTS, Access, Facts
+from advwindow.attacks.foreign_runs import class_names, find_class, load_library, run_in_batches
+from advwindow.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import ModuleType
+    from collections.abc import Mapping, Sequence
 
+    from torch import Tensor
 
-#: Images that a library gets at once, whatever the device and the batch size asked for.
-BATCH = 16
+    from advwindow.attacks.budget import Budget
+    from advwindow.attacks.door import Candidates, Problem
+    from advwindow.attacks.foreign_runs import Batch
+
+__all__ = ["Foolbox", "Foreign", "TorchAttacks", "class_names"]
 
 
 @dataclass(frozen=True)
-class TorchAttacks:
-    """An attack of the library torchattacks.
+class Foreign(ABC):
+    """An attack of another library.
 
     Attributes:
-        name: class name, e.g. ``"PGD"``.
-        parameters: arguments of the class besides the model, epsilon and norm, which come from the budget.
+        name: class name.
+        parameters: arguments of the class besides those that come from the network and the budget.
+
+    Raises:
+        UserError: no such attack or parameter.
+        MissingExtraError: the library is not installed.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    library: ClassVar[str]
+    #: Arguments that are never the user's: the network, what the budget says, and Python objects.
+    taken: ClassVar[frozenset[str]]
+
     def __post_init__(self) -> None:
-        accepted = set(self._signature()) - {"eps", "norm", "max_epsilon"}
-        _reject_unknown(f"torchattacks:{self.name}", self.parameters, accepted)
+        accepted = set(self._signature()) - self.taken
+        for parameter in self.parameters:
+            if parameter not in accepted:
+                fix = did_you_mean(parameter, accepted)
+                raise UserError(f"{self.full_name} has no such parameter", got=parameter, fix=fix)
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """What the library returns at each budget."""
-        return [_run(problem, budget, f"torchattacks:{self.name}", self._perturb) for budget in budgets]
+        goals = self.facts.goals
+        if problem.goal.targeted and goals == "untargeted":
+            raise UserError(f"{self.full_name} cannot head for a target", fix="leave the target out")
+        if not problem.goal.targeted and goals == "targeted":
+            raise UserError(f"{self.full_name} needs a target", fix="name the classes to reach")
+        return [
+            run_in_batches(problem, budget, self.full_name, self._perturb, needs=self.facts.needs)
+            for budget in budgets
+        ]
+
+    @property
+    def full_name(self) -> str:
+        """Library and class, e.g. ``"torchattacks:PGD"``."""
+        return f"{self.library}:{self.name}"
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the class; of one that a newer library brought, nothing."""
+        return FACTS[self.library].get(self._class().__name__, Facts())
+
+    @property
+    def access(self) -> Access:
+        """What it needs of the network: ``"white"`` (gradients), ``"score"`` (logits) or ``"decision"`` (labels)."""
+        return self.facts.access
+
+    @property
+    def source(self) -> str:
+        """The arXiv number in the library's own documentation of the class, or ``""``; of an alias, the class."""
+        kind = self._class()
+        if kind.__name__ != self.name:
+            return f"is {kind.__name__}"
+        found = re.search(r"arxiv\.org/(?:abs|pdf)/(\d+\.\d+)", kind.__doc__ or "")
+        return f"arXiv {found[1]}" if found else ""
+
+    def cost(self, *, classes: int | None = None) -> tuple[int, int] | None:
+        """Most forward and backward passes for one sample at one budget; None where that cannot be told.
+
+        Args:
+            classes: number of the network's outputs, on which the cost of some attacks depends.
+        """
+        given = {name: parameter.default for name, parameter in self._signature().items()}
+        return self.facts.passes({**given, **self.facts.defaults, **self.parameters}, classes)
+
+    def norms(self) -> tuple[str, ...]:
+        """Norms that it bounds or minimises, the natural one first."""
+        return self.facts.norms or self._own_norms()
 
     def natural_norm(self) -> str:
-        """The norm the attack bounds or minimises: ``"linf"``, ``"l2"``, ``"l1"`` or ``"l0"``."""
-        return _TORCHATTACKS_NORMS.get(self.name, "linf")
+        """The norm that is meant where none is given."""
+        return self.norms()[0]
 
     def check_budget(self, budget: Budget) -> None:
         """Raise `UserError` for a budget that the attack would not keep to."""
-        bounded = {"eps", "max_epsilon"} & set(self._signature())
-        _check_budget(f"torchattacks:{self.name}", budget, self.natural_norm(), bounded=bool(bounded))
-        if "norm" not in self._signature():
-            _check_norm(f"torchattacks:{self.name}", budget, self.natural_norm())
+        if self.bounded and budget.minimal:
+            raise UserError(f"{self.full_name} needs an epsilon", fix='write eps = ["8/255"], or --eps 8/255')
+        if budget.norm not in self.norms():
+            expected = " or ".join(self.norms())
+            raise UserError(f"{self.full_name} has no such norm", got=str(budget.norm), expected=expected)
+
+    @property
+    @abstractmethod
+    def bounded(self) -> bool:
+        """Whether it works at a fixed epsilon and takes none without."""
+
+    @abstractmethod
+    def _own_norms(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def _perturb(self, batch: Batch) -> Tensor: ...
+
+    def _class(self) -> type[Any]:
+        return find_class(self.library, self.name)
 
     def _signature(self) -> Mapping[str, inspect.Parameter]:
-        parameters = dict(inspect.signature(_class("torchattacks", self.name)).parameters)
-        parameters.pop("model", None)
-        return parameters
-
-    def _perturb(
-        self, model: nn.Module, images: Tensor, labels: Tensor, target: Tensor | None, budget: Budget
-    ) -> Tensor:
-        signature = self._signature()
-        arguments = dict(self.parameters)
-        for name in ("eps", "max_epsilon"):
-            if name in signature and not budget.minimal:
-                arguments[name] = budget.value
-        if "norm" in signature:
-            arguments["norm"] = {Norm.LINF: "Linf", Norm.L2: "L2"}[budget.norm]
-        if "n_classes" in signature:
-            with torch.no_grad():
-                arguments.setdefault("n_classes", model(images[:1]).shape[1])
-        attack = _class("torchattacks", self.name)(model, **arguments)
-        if target is not None:
-            attack.set_mode_targeted_by_label(quiet=True)
-        found = attack(images, labels if target is None else target)
-        assert isinstance(found, Tensor)
-        return found
+        return inspect.signature(self._class()).parameters
 
 
 @dataclass(frozen=True)
-class Foolbox:
-    """An attack of the library foolbox.
+class TorchAttacks(Foreign):
+    """An attack of the library torchattacks, e.g. ``TorchAttacks("PGD", {"steps": 20})``.
 
-    Attributes:
-        name: class name, e.g. ``"LinfPGD"``.
-        parameters: arguments of the class.
+    Where the library seeds the global generator itself, its seed comes from ours.
     """
 
-    name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    library: ClassVar[str] = "torchattacks"
+    taken: ClassVar[frozenset[str]] = frozenset({"model", "eps", "max_epsilon", "norm"})
 
-    def __post_init__(self) -> None:
-        _reject_unknown(f"foolbox:{self.name}", self.parameters, inspect.signature(self._class()).parameters)
+    @property
+    def bounded(self) -> bool:
+        """Whether it works at a fixed epsilon: FAB has one and minimises nevertheless."""
+        return bool({"eps", "max_epsilon"} & set(self._signature())) and self.name != "FAB"
 
-    def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
-        """What the library returns at each budget."""
-        return [_run(problem, budget, f"foolbox:{self.name}", self._perturb) for budget in budgets]
+    def _own_norms(self) -> tuple[str, ...]:
+        return (Norm.LINF.value,)
 
-    def natural_norm(self) -> str:
-        """The norm the attack bounds or minimises: ``"linf"``, ``"l2"``, ``"l1"`` or ``"l0"``."""
-        distance = str(getattr(self._class(), "distance", "")).lower()
-        return next((norm for norm in ("linf", "l2", "l1", "l0") if norm in distance), "l2")
+    def _perturb(self, batch: Batch) -> Tensor:
+        attack = self._class()(batch.model, **self._arguments(batch))
+        wanted = batch.target
+        if wanted is None and self.name == "JSMA":  # it would head for the next of ten classes, whatever the network
+            wanted = (batch.labels + 1) % _classes(batch)
+        if wanted is not None:
+            attack.set_mode_targeted_by_label(quiet=True)
+        found: Tensor = attack(batch.images, batch.labels if wanted is None else wanted)
+        return found
 
-    def check_budget(self, budget: Budget) -> None:
-        """Raise `UserError` for a budget that the attack would not keep to."""
-        name = f"foolbox:{self.name}"
-        fixed = _library("foolbox.attacks.base").FixedEpsilonAttack
+    def _arguments(self, batch: Batch) -> dict[str, Any]:
+        """The user's parameters, and those that come from the budget, the network and the seed."""
+        signature, size = self._signature(), batch.budget.value
+        given: dict[str, Any] = {name: size for name in ("eps", "max_epsilon") if name in signature}
+        if "norm" in signature:
+            given["norm"] = {Norm.LINF: "Linf", Norm.L2: "L2"}[batch.budget.norm]
+        if "n_classes" in signature:
+            given["n_classes"] = _classes(batch)
+        if "seed" in signature:
+            given["seed"] = int(torch.randint(2**31, ()))
+        if self.name == "OnePixel" and not batch.budget.minimal:
+            given["pixels"] = max(1, int(size) // batch.images.shape[1])
+        if self.name == "JSMA" and not batch.budget.minimal:
+            given["gamma"] = size / batch.images[0].numel()
+        return given | dict(self.parameters)
+
+
+def _classes(batch: Batch) -> int:
+    with torch.no_grad():
+        logits: Tensor = batch.model.model(batch.images[:1])
+    return logits.shape[1]
+
+
+@dataclass(frozen=True)
+class Foolbox(Foreign):
+    """An attack of the library foolbox, e.g. ``Foolbox("LinfPGD", {"steps": 20})``.
+
+    Attacks that walk along the decision boundary start from noise, or, where that does not reach the target, from
+    another image of the batch that is of the target class; samples without a start stay as they are.
+    """
+
+    library: ClassVar[str] = "foolbox"
+    taken: ClassVar[frozenset[str]] = frozenset({"distance", "constraint", "init_attack", "tensorboard"})
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it works at a fixed epsilon and takes none without."""
+        return issubclass(self._class(), load_library("foolbox.attacks.base").FixedEpsilonAttack)
+
+    def _own_norms(self) -> tuple[str, ...]:
         kind = self._class()
-        _check_budget(name, budget, self.natural_norm(), bounded=inspect.isclass(kind) and issubclass(kind, fixed))
-        _check_norm(name, budget, self.natural_norm())
+        if issubclass(kind, load_library("foolbox.attacks.base").FlexibleDistanceMinimizationAttack):
+            return ALL_NORMS
+        told = f"{getattr(kind, 'distance', '')} {kind.__name__}".lower()
+        return tuple(norm for norm in ALL_NORMS if norm in told)
 
-    def _class(self) -> Callable[..., Any]:
-        return _class("foolbox.attacks", self.name)
+    def _perturb(self, batch: Batch) -> Tensor:
+        model = load_library("foolbox").PyTorchModel(batch.model, bounds=(0, 1), device=batch.images.device)
+        kind = self._class().__name__
+        attack = self._class()(**self._arguments(batch.budget))
+        if kind == "DatasetAttack":
+            attack.feed(model, batch.images)
+        # Smallest perturbations are cut to epsilon later: foolbox cannot do it in L0.
+        epsilon = batch.budget.value if self.bounded else None
 
-    def _perturb(
-        self, model: nn.Module, images: Tensor, labels: Tensor, target: Tensor | None, budget: Budget
-    ) -> Tensor:
-        foolbox = _library("foolbox")
-        wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
-        criterion = (
-            foolbox.criteria.Misclassification(labels)
-            if target is None
-            else (foolbox.criteria.TargetedMisclassification(target))
-        )
-        epsilon = None if budget.minimal else budget.value
-        _, found, _ = self._class()(**self.parameters)(wrapped, images, criterion, epsilons=epsilon)
-        assert isinstance(found, Tensor)
-        gave_up = (found == 0).flatten(1).all(1) | ~torch.isfinite(found).flatten(1).all(1)
-        return torch.where(gave_up.reshape(-1, *[1] * (found.dim() - 1)), images, found)
+        def run(part: Batch, **options: Tensor) -> Tensor:
+            images: Tensor = attack(model, part.images, criterion(part), epsilons=epsilon, **options)[1]
+            return images
 
+        found = from_starts(kind, model, batch, run) if kind in STARTED else run(batch)
+        gave_up = (found == 0).flatten(1).all(1) | ~found.isfinite().flatten(1).all(1)
+        return torch.where(per_sample(gave_up, found), batch.images, found)
 
-_TORCHATTACKS_NORMS = {
-    **dict.fromkeys(("CW", "PGDL2", "PGDRSL2", "DeepFool", "EADEN"), "l2"),
-    "EADL1": "l1",
-    **dict.fromkeys(("SparseFool", "OnePixel", "Pixle", "JSMA"), "l0"),
-}
-
-
-def _check_budget(name: str, budget: Budget, norm: str, *, bounded: bool) -> None:
-    if norm not in set(Norm):
-        raise UserError(f"{name} works in {norm}, which is not supported", expected="an attack in linf or l2")
-    if bounded and budget.minimal:
-        raise UserError(f"{name} needs an epsilon", fix='write eps = ["8/255"], or --eps 8/255')
-
-
-def _check_norm(name: str, budget: Budget, norm: str) -> None:
-    if budget.norm != norm:
-        raise UserError(f"{name} has no such norm", got=str(budget.norm), expected=norm)
-
-
-class Metered(nn.Module):
-    """A network that counts the rows it is asked for, forward and backward."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self.forwards = 0
-        self.backwards = 0
-        self.train(model.training)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """The network's own answer."""
-        self.forwards += len(images)
-        logits = self.model(_CountBackward.apply(images, self))  # type: ignore[no-untyped-call] # torch types it so
-        assert isinstance(logits, Tensor)
-        return logits
-
-
-class _CountBackward(torch.autograd.Function):
-    """Identity; counts backward passes and hands the gradient on in the plain memory format that `view` needs."""
-
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, meter: Metered) -> Tensor:  # noqa: ANN401 - torch's own context
-        ctx.meter = meter
-        return images.view_as(images)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401 - as above
-        ctx.meter.backwards += len(gradients[0])
-        return gradients[0].contiguous(), None
-
-
-def _run(problem: Problem, budget: Budget, name: str, perturb: Callable[..., Tensor]) -> Candidates:
-    metered = Metered(problem.model)
-    found, forwards, backwards = [], [], []
-    for start in range(0, len(problem.images), BATCH):
-        span = slice(start, start + BATCH)
-        images, labels = problem.images[span], problem.labels[span]
-        target = problem.goal.classes[span] if problem.goal.targeted else None
-        metered.forwards = metered.backwards = 0
-        with private_randomness(problem.seed, name, *problem.ids[span]), _quiet():
-            try:
-                candidates = perturb(metered, images.contiguous(), labels, target, budget).detach()
-            except Exception as error:
-                raise UserError(f"{name} failed", got=f"{type(error).__name__}: {error}") from error
-        found.append(_fitted(images, candidates, budget))
-        forwards += [-(-metered.forwards // len(images))] * len(images)
-        backwards += [-(-metered.backwards // len(images))] * len(images)
-    unknown = torch.full((len(problem.images),), -1, dtype=torch.int64)
-    none = torch.zeros_like(unknown)
-    return Candidates(torch.cat(found), unknown, torch.tensor(forwards), torch.tensor(backwards), none, none)
-
-
-def _fitted(images: Tensor, candidates: Tensor, budget: Budget) -> Tensor:
-    if budget.minimal:
-        return candidates.clamp(0, 1)
-    radius = torch.full((len(images),), budget.value, dtype=torch.float64, device=images.device)
-    return Ball.around(images, radius, budget.norm).project(candidates)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _library(name: str) -> ModuleType:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        package = name.partition(".")[0]
-        raise MissingExtraError(f"the back end {package}", package=package, extra=package) from error
-
-
-def class_names(library: str) -> list[str]:
-    """Names of the attacks a back end ships: ``"torchattacks"`` or ``"foolbox"``."""
-    module = _library("foolbox.attacks" if library == "foolbox" else library)
-    base = _library("foolbox.attacks.base" if library == "foolbox" else "torchattacks.attack").Attack
-    wrappers = {"MultiAttack", "LGV"}
-    return sorted(
-        name
-        for name, found in vars(module).items()
-        if inspect.isclass(found)
-        and issubclass(found, base)
-        and not inspect.isabstract(found)
-        and found is not base
-        and name not in wrappers
-    )
-
-
-def _class(module: str, name: str) -> Callable[..., Any]:
-    found = getattr(_library(module), name, None)
-    if not inspect.isclass(found):
-        library = module.partition(".")[0]
-        raise UserError(f"{library} has no such attack", got=name, fix=did_you_mean(name, class_names(library)))
-    return found
-
-
-def _reject_unknown(name: str, parameters: Mapping[str, object], accepted: Mapping[str, object] | set[str]) -> None:
-    for parameter in parameters:
-        if parameter not in accepted:
-            raise UserError(f"{name} has no such parameter", got=parameter, fix=did_you_mean(parameter, accepted))
+    def _arguments(self, budget: Budget) -> dict[str, Any]:
+        signature = self._signature()
+        given: dict[str, Any] = dict(self.facts.defaults)
+        if "distance" in signature:
+            given["distance"] = getattr(load_library("foolbox").distances, budget.norm.value)
+        if "constraint" in signature:
+            given["constraint"] = budget.norm.value
+        return given | dict(self.parameters)

@@ -12,7 +12,7 @@ from advwindow.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from torch import Tensor
 
-LOSSES = ("ce", "margin")
+LOSSES = ("ce", "margin", "dlr")
 #: Share of the compared logits by which a search must win, so that rounding does not take the success back.
 SAFETY = 5e-6
 
@@ -70,13 +70,41 @@ class Goal:
         gives the very same steps, and unlike cross-entropy its gradient does not vanish where the network is certain.
 
         Args:
-            logits: ``(N, K)``.
-            kind: ``"ce"`` (cross-entropy) or ``"margin"`` (difference of logits, no saturation).
+            logits: ``(N, K)``; ``K >= 3`` for ``"dlr"``, and 4 where targeted.
+            kind: ``"ce"`` (cross-entropy), ``"margin"`` (difference of logits) or ``"dlr"`` (that difference relative
+                to the spread of the largest logits: Croce, Hein 2020, arXiv 2003.01690, section 4).
         """
-        if kind == "margin":
-            return self.margin(logits)
-        if kind != "ce":
-            raise UserError("unknown loss", got=kind, fix=did_you_mean(kind, LOSSES))
-        own = logits.gather(1, self.classes[:, None]).squeeze(1)
-        others = logits.scatter(1, self.classes[:, None], -torch.inf).logsumexp(1)
-        return others - own if self.targeted else own - others
+        match kind:
+            case "ce":
+                own = logits.gather(1, self.classes[:, None]).squeeze(1)
+                others = logits.scatter(1, self.classes[:, None], -torch.inf).logsumexp(1)
+                return others - own if self.targeted else own - others
+            case "margin":
+                return self.margin(logits)
+            case "dlr":
+                return self.margin(logits) / (_spread_targeted if self.targeted else _spread)(logits)
+            case _:
+                raise UserError("unknown loss", got=kind, fix=did_you_mean(kind, LOSSES))
+
+
+def targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """``(N,)`` loss whose descent leads from the label toward the target (Croce, Hein 2020, equation 7).
+
+    Args:
+        logits: ``(N, K)``, ``K >= 4``.
+        labels: ``(N,)`` int64.
+        targets: ``(N,)`` int64.
+    """
+    own = logits.gather(1, labels[:, None]).squeeze(1)
+    other = logits.gather(1, targets[:, None]).squeeze(1)
+    return (own - other) / _spread_targeted(logits)
+
+
+def _spread(logits: Tensor) -> Tensor:
+    top = logits.topk(3, dim=1).values
+    return top[:, 0] - top[:, 2] + 1e-12
+
+
+def _spread_targeted(logits: Tensor) -> Tensor:
+    top = logits.topk(4, dim=1).values
+    return top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12

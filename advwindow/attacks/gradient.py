@@ -1,23 +1,22 @@
-"""Gradient attacks at a fixed budget: FGSM and PGD."""
+"""Gradient attacks at a fixed budget: FGSM, BIM, MI-FGSM and PGD."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
-from advwindow.attacks.budget import Budget, parse_eps
-from advwindow.attacks.descent import Descent, Schedule, Until
-from advwindow.attacks.door import Candidates, Problem
-from advwindow.attacks.lanes import Job, JobResult, run_chains
+from advwindow.attacks.boards import Until, fixed_budget
+from advwindow.attacks.budget import Norm, parse_eps
+from advwindow.attacks.descent import Decay, Descent, Schedule
+from advwindow.attacks.door import Cost
+from advwindow.attacks.lanes import Job
 from advwindow.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from torch import Tensor
+    from advwindow.attacks.budget import Budget
+    from advwindow.attacks.door import Candidates, Problem
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class FGSM:
     Goodfellow, Shlens, Szegedy 2015, arXiv 1412.6572, section 4; in L2 the step is along the normalised gradient.
 
     Attributes:
-        loss: ``"ce"`` (cross-entropy) or ``"margin"`` (difference of logits).
+        loss: ``"ce"`` (cross-entropy), ``"margin"`` (difference of logits) or ``"dlr"`` (relative difference).
     """
 
     loss: str = "ce"
@@ -40,9 +39,89 @@ class FGSM:
         """How to descend."""
         return Schedule(steps=1, loss=self.loss)
 
+    def cost(self) -> Cost:
+        """Most passes that one sample can cost at one budget."""
+        return Cost(2, 1)
+
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """One step for every sample at every budget."""
-        return _descend(problem, budgets, self.schedule, restarts=1)
+        return _descend(problem, budgets, self.schedule)
+
+
+@dataclass(frozen=True)
+class BIM:
+    """Basic iterative method: steps from the clean image, each followed by a projection.
+
+    Kurakin, Goodfellow, Bengio 2017, arXiv 1607.02533, section 2.2. The best iterate is returned, not the last.
+
+    Attributes:
+        steps: gradients.
+        step_size: length of a step in pixel units, as text (``"2/255"``) or number; 2.5 epsilon / steps by default.
+        loss: ``"ce"`` (cross-entropy), ``"margin"`` (difference of logits) or ``"dlr"`` (relative difference).
+        until: as for `PGD`.
+    """
+
+    steps: int = 10
+    step_size: str | float | None = None
+    loss: str = "ce"
+    until: Until = "end"
+
+    def __post_init__(self) -> None:
+        _ = self.schedule
+
+    @property
+    def schedule(self) -> Schedule:
+        """How to descend."""
+        return Schedule(self.steps, _length(self.step_size), 2.5 / max(self.steps, 1), loss=self.loss, until=self.until)
+
+    def cost(self) -> Cost:
+        """Most passes that one sample can cost at one budget."""
+        return Cost(self.steps + 1, self.steps)
+
+    def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
+        """The strongest example found for every sample at every budget."""
+        return _descend(problem, budgets, self.schedule)
+
+
+@dataclass(frozen=True)
+class MIFGSM:
+    """Momentum iterative FGSM: steps along an accumulated gradient, from the clean image.
+
+    Dong et al. 2018, arXiv 1710.06081, algorithm 1; gradients are accumulated after division by their mean absolute
+    value. The best iterate is returned, not the last.
+
+    Attributes:
+        steps: gradients.
+        step_size: length of a step in pixel units, as text (``"2/255"``) or number; epsilon / steps by default.
+        momentum: share of the accumulated gradient that each step keeps (the paper's mu).
+        loss: ``"ce"`` (cross-entropy), ``"margin"`` (difference of logits) or ``"dlr"`` (relative difference).
+        until: as for `PGD`.
+    """
+
+    steps: int = 10
+    step_size: str | float | None = None
+    momentum: float = 1.0
+    loss: str = "ce"
+    until: Until = "end"
+
+    def __post_init__(self) -> None:
+        _ = self.schedule
+
+    @property
+    def schedule(self) -> Schedule:
+        """How to descend."""
+        share = 1 / max(self.steps, 1)
+        return Schedule(
+            self.steps, _length(self.step_size), share, momentum=self.momentum, loss=self.loss, until=self.until
+        )
+
+    def cost(self) -> Cost:
+        """Most passes that one sample can cost at one budget."""
+        return Cost(self.steps + 1, self.steps)
+
+    def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
+        """The strongest example found for every sample at every budget."""
+        return _descend(problem, budgets, self.schedule)
 
 
 @dataclass(frozen=True)
@@ -55,10 +134,12 @@ class PGD:
         steps: gradients per restart.
         step_size: length of a step in pixel units, as text (``"2/255"``) or number; 2.5 epsilon / steps by default.
         restarts: number of starts.
-        random_start: start at a random point of the ball; without it at the image (then called BIM).
-        loss: ``"ce"`` (cross-entropy) or ``"margin"`` (difference of logits).
+        random_start: start at a random point of the ball; without it at the image.
+        loss: ``"ce"`` (cross-entropy), ``"margin"`` (difference of logits) or ``"dlr"`` (relative difference).
         until: ``"end"``: spend all steps and restarts, return the strongest example at the budget;
             ``"success"``: stop each sample at its first success, which then counts at every larger epsilon too.
+        decay: how steps shorten until the end: ``"constant"``, ``"linear"`` or ``"cosine"``.
+        momentum: share of the accumulated gradient that each step keeps; 0 for none.
     """
 
     steps: int = 10
@@ -67,86 +148,46 @@ class PGD:
     random_start: bool = True
     loss: str = "ce"
     until: Until = "end"
+    decay: Decay = "constant"
+    momentum: float = 0.0
 
     def __post_init__(self) -> None:
-        _ = self.schedule
         if self.restarts < 1:
-            raise UserError("an attack needs at least one start", got=str(self.restarts))
+            raise UserError("an attack needs at least one restart", got=str(self.restarts))
+        if self.restarts > 1 and not self.random_start:
+            raise UserError("restarts without a random start would all be the same", got=f"{self.restarts} restarts")
+        _ = self.schedule
 
     @property
     def schedule(self) -> Schedule:
         """How to descend."""
         return Schedule(
-            steps=self.steps,
-            step_size=None if self.step_size is None else parse_eps(str(self.step_size)),
-            relative_step=2.5 / max(1, self.steps),
-            random_start=self.random_start,
-            loss=self.loss,
-            until=self.until,
+            self.steps,
+            _length(self.step_size),
+            2.5 / max(self.steps, 1),
+            self.decay,
+            self.momentum,
+            self.random_start,
+            self.loss,
+            self.until,
         )
 
+    def cost(self) -> Cost:
+        """Most passes that one sample can cost at one budget."""
+        return Cost((self.steps + 1) * self.restarts, self.steps * self.restarts)
+
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
-        """The best iterate of every sample at every budget."""
+        """The strongest example found for every sample at every budget."""
         return _descend(problem, budgets, self.schedule, restarts=self.restarts)
 
 
-def _descend(problem: Problem, budgets: Sequence[Budget], schedule: Schedule, *, restarts: int) -> list[Candidates]:
-    if any(budget.minimal for budget in budgets):
-        raise UserError("this attack needs an epsilon", got="none", fix="give eps, e.g. 8/255")
-    board = Board(len(problem.images), budgets)
-    chains = (_chain(sample, board, restarts, schedule.until) for sample in range(len(problem.images)))
-    run_chains(chains, Descent(problem, schedule, budgets[0].norm), lanes=problem.lanes)
-    return board.candidates()
+def _length(size: str | float | None) -> float | None:
+    return None if size is None else parse_eps(str(size))
 
 
-def _chain(sample: int, board: Board, restarts: int, until: Until) -> Generator[Job, JobResult, None]:
-    """All epsilons from the smallest up, all restarts; with ``until="success"`` the first success ends it."""
-    for place in board.ascending():
-        for restart in range(restarts):
-            result = yield Job(sample, board.values[place], restart)
-            board.note(sample, place, result)
-            if until == "success" and result.success:
-                board.close_upward(sample, place, result)
-                return
+def _descend(problem: Problem, budgets: Sequence[Budget], schedule: Schedule, *, restarts: int = 1) -> list[Candidates]:
+    def jobs(sample: int, radius: float) -> Iterator[Job]:
+        return (Job(sample, radius, restart) for restart in range(restarts))
 
-
-class Board:
-    """The best result so far for every sample at every budget, and what was spent on it."""
-
-    def __init__(self, samples: int, budgets: Sequence[Budget]) -> None:
-        self.values = [budget.value for budget in budgets]
-        self._best: list[dict[int, JobResult]] = [{} for _ in range(samples)]
-        self._spent = np.zeros((len(budgets), samples, 4), dtype=np.int64)
-
-    def ascending(self) -> list[int]:
-        """Places of the budgets, smallest epsilon first."""
-        return sorted(range(len(self.values)), key=self.values.__getitem__)
-
-    def note(self, sample: int, place: int, result: JobResult) -> None:
-        """Keep the result if it has the smallest margin so far; count its cost in any case."""
-        best = self._best[sample].get(place)
-        if best is None or result.margin < best.margin:
-            self._best[sample][place] = result
-        self._spent[place, sample] += (
-            result.forwards,
-            result.backwards,
-            result.zero_gradients,
-            result.nonfinite_gradients,
-        )
-
-    def close_upward(self, sample: int, place: int, result: JobResult) -> None:
-        """A success within one epsilon is one within every larger epsilon: balls are nested."""
-        for other, value in enumerate(self.values):
-            if value >= self.values[place]:
-                self._best[sample][other] = result
-
-    def candidates(self) -> list[Candidates]:
-        """What was found, budget by budget, in the order of the budgets."""
-        return [self._at(place) for place in range(len(self.values))]
-
-    def _at(self, place: int) -> Candidates:
-        found = [best[place] for best in self._best]
-        forwards, backwards, zero, nonfinite = torch.from_numpy(self._spent[place]).unbind(1)
-        first = torch.tensor([result.first_success_step for result in found], dtype=torch.int64)
-        images: Tensor = torch.stack([result.image for result in found])
-        return Candidates(images, first, forwards, backwards, zero, nonfinite)
+    norm = budgets[0].norm if budgets else Norm.LINF
+    return fixed_budget(problem, budgets, Descent(problem, schedule, norm), jobs, until=schedule.until)

@@ -25,8 +25,8 @@ class Status(StrEnum):
 class Outcome:
     """The judged result of one attack at one budget on ``N`` samples.
 
-    Everything but `first_success_step`, `forwards` and `backwards` was measured by the judge on the returned images,
-    not reported by the attack.
+    Everything but `first_success_step`, `claimed`, `silent`, `trace` and the counts was measured by the judge on the
+    returned images, not reported by the attack.
 
     Attributes:
         attack: name of the attack.
@@ -45,11 +45,18 @@ class Outcome:
         first_success_step: ``(N,)`` int64: first adversarial iterate (0 is the start), -1 if none.
         forwards: ``(N,)`` int64: forward passes that served the sample (a back end's: their mean over its batch).
         backwards: ``(N,)`` int64: backward passes that served the sample (likewise).
-        norms: ``"linf"``, ``"l2"``, ``"l1"``, ``"l0"`` to ``(N,)`` float64 sizes of the perturbation; l0 counts pixels.
+        norms: ``"linf"``, ``"l2"``, ``"l1"``, ``"l0"``, ``"l0_pixels"`` to ``(N,)`` float64 sizes of the
+            perturbation; l0 counts changed values, l0_pixels the pixels they belong to.
         success_8bit: ``(N,)`` bool: a success that is still adversarial after rounding to 8 bits; the rounded image may
             lie outside epsilon by what rounding moves it.
         zero_gradients: ``(N,)`` int64: steps whose gradient vanished.
         nonfinite_gradients: ``(N,)`` int64: steps whose gradient had NaN or infinite entries, replaced by 0.
+        claimed: ``(N,)`` bool: the attack itself called the image a success; the judge may disagree.
+        adversarial: ``(N,)`` bool: the returned image fools the original network in float32, whatever its size.
+        eps_excess: ``(N,)`` float64: size of the perturbation minus epsilon; positive is a violation.
+        in_box: ``(N,)`` bool: what the attack returned was finite and inside [0, 1].
+        silent: ``(N,)`` bool: the last iterate was no success although an earlier one was.
+        trace: ``(N, T)`` float32: loss of each iterate of the run that was kept; NaN where there is none.
     """
 
     attack: str
@@ -70,6 +77,26 @@ class Outcome:
     success_8bit: Tensor
     zero_gradients: Tensor
     nonfinite_gradients: Tensor
+    claimed: Tensor
+    adversarial: Tensor
+    eps_excess: Tensor
+    in_box: Tensor
+    silent: Tensor
+    trace: Tensor
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """For each sample what a success claimed by the attack did not stand up to; ``""`` where nothing."""
+        reasons = {
+            "unverified": ~self.adversarial,
+            "outside epsilon": self.eps_excess > 0,
+            "outside the box": ~self.in_box,
+            "lost in 8 bits": ~self.success_8bit,
+        }
+        failed = {reason: (self.claimed & flags).tolist() for reason, flags in reasons.items()}
+        return tuple(
+            ", ".join(reason for reason, flags in failed.items() if flags[sample]) for sample in range(len(self.status))
+        )
 
     def robust_accuracy(self) -> float:
         """Share of samples still classified correctly, in [0, 1]; NaN without samples."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from advwindow.attacks import MINIMAL, NATIVE, Norm, check_budget, complete_parameters, default_norm, make_budgets
+from advwindow.attacks import MINIMAL, NATIVE, check_budget, complete_parameters, default_norm, make_budgets
 from advwindow.errors import UserError, did_you_mean
 from advwindow.runs import Scalar
 from advwindow.window import POOLINGS
@@ -50,8 +50,6 @@ class AttackEntry(_Strict):
     def resolved(self) -> AttackEntry:
         """The same with its norm and every default filled in; raises `UserError` for whatever would fail later."""
         norm = self.norm or default_norm(self.name, self.parameters)
-        if norm not in set(Norm):
-            raise UserError(f"{self.name} works in {norm}, which is not supported", expected="an attack in linf or l2")
         for budget in make_budgets(list(self.eps), norm):
             check_budget(self.name, self.parameters, budget)
         parameters = complete_parameters(self.name, self.parameters)
@@ -132,16 +130,16 @@ def change_attacks(
         raise UserError(
             "the sweep's attacks are not usable", got=str(entries)[:80], expected="[[attack]] tables with a name"
         )
-    norms = {entry.get("norm", "") for entry in entries if entry["name"] != "cw"}
+    sized = [entry for entry in entries if entry["name"] not in NATIVE or not NATIVE[entry["name"]].minimal]
+    norms = {entry.get("norm", "") for entry in sized}
     if eps and not norm and len(norms) > 1:
         raise UserError(
             "the sweep attacks in several norms, and these epsilons fit only one", fix="add --attack or --norm"
         )
-    for entry in entries:
-        if eps and (entry["name"] not in NATIVE or NATIVE[entry["name"]].needs_eps):
-            entry["eps"] = list(eps)
-        if norm:
-            entry["norm"] = norm
+    for entry in sized if eps else ():
+        entry["eps"] = list(eps)
+    for entry in entries if norm else ():
+        entry["norm"] = norm
 
 
 def make_sweep(content: dict[str, Any], *, source: str = "the sweep") -> Sweep:

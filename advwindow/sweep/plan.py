@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advwindow.attacks import gradients_per_sample
+from advwindow.attacks import cost_per_sample
 from advwindow.runs import CellSpec, short_hash
 from advwindow.sweep.study import Study, load_study
 
@@ -66,7 +66,7 @@ def _cells(sweep: Sweep, library: Library) -> Iterator[PlannedCell]:
     for model, images, words in itertools.product(sweep.models, sweep.images, sweep.words):
         study = library.study(model, images, words)
         for entry, seed in itertools.product(sweep.attack, sweep.seeds):
-            cost = study.count_gradients(gradients_per_sample(entry.name, entry.parameters))
+            cost = study.count_gradients(cost_per_sample(entry.name, entry.parameters))
             for eps in entry.eps:
                 spec = CellSpec(
                     model=model,

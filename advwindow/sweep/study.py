@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from advwindow.attacks import Goal, default_lanes, judged_logits, slope_at
+from advwindow.attacks import Cost, Goal, default_lanes, judged_logits, slope_at
 from advwindow.data import load_images, match_labels
 from advwindow.errors import UserError, did_you_mean
 from advwindow.models import load_model, prepare
@@ -64,9 +64,12 @@ class Study:
             self._observations[key] = window.observe(self.pixels[tried], self.labels[tried])
         return self._observations[key]
 
-    def count_gradients(self, per_sample: int | None) -> int:
-        """Most gradients an attack can spend here; 0 where the attack does not tell."""
-        return (per_sample or 0) * int(self.correct.sum())
+    def count_gradients(self, per_sample: Cost | None) -> int:
+        """Most gradients an attack can spend here, a lone forward pass for half of one; 0 if it does not tell."""
+        if per_sample is None:
+            return 0
+        lone = max(0, per_sample.forwards - per_sample.backwards)
+        return (per_sample.backwards + lone // 2) * int(self.correct.sum())
 
 
 def load_study(model_ref: str, images_ref: str, words_ref: str, *, device: torch.device) -> Study:

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advwindow.attacks.budget import Ball, Budget, Norm, make_budgets, parse_eps, size, steepest
+from advwindow.attacks.ball import Ball
+from advwindow.attacks.budget import Budget, Norm, make_budgets, parse_eps, size, steepest
 from advwindow.errors import UserError
 
 

@@ -7,7 +7,8 @@ from advwindow.attacks import CW, Status, cw
 from advwindow.attacks.carlini import _TanhDescent
 from advwindow.attacks.door import Problem
 from advwindow.attacks.goal import Goal
-from advwindow.attacks.lanes import Job, run_chains
+from advwindow.attacks.lanes import Job, common_rows, run_chains
+from advwindow.attacks.oracle import Oracle
 from advwindow.errors import UserError
 from advwindow.models import Classifier, prepare
 
@@ -64,12 +65,12 @@ def test_cw2_in_double_precision_the_iterates_are_the_same():
     y = labelled(plain, x)
 
     def iterate(model):
-        problem = Problem(model, x, y, Goal(y), tuple("abcdefgh"), 0, 8)
+        problem = Problem(model, Oracle(model), x, y, Goal(y), tuple("abcdefgh"), 0, 8)
         search = _TanhDescent(problem, CW(steps=60))
         state = search.start([Job(i, constant=1.0) for i in range(8)])
         state["constant"] = state["constant"].double()
         for _ in range(50):
-            search.step(state)
+            search.step(state, final=False)
         return state["w"]
 
     assert torch.allclose(iterate(plain), iterate(shifted), atol=1e-4)
@@ -112,19 +113,18 @@ def test_cw5_the_constant_falls_after_success_and_rises_after_failure(threshold,
     class Stub:
         """Succeeds exactly if c reaches the threshold."""
 
+        length, patient = 1, True
+
         def start(self, jobs):
-            seen.extend(job.constant for job in jobs)
-            return {"done": torch.tensor([True] * len(jobs)), "c": torch.tensor([job.constant for job in jobs])}
+            constants = [job.constant for job in jobs]
+            seen.extend(constants)
+            won = torch.tensor(constants) >= threshold
+            return common_rows(torch.tensor([0])) | {"best": torch.zeros(1, 1), "won": won}
 
-        def step(self, state):
-            state["done"][:] = True
+        def step(self, state, *, final):
+            state["done"] = ~state["done"]
 
-        def result(self, state, lane):
-            from advwindow.attacks.lanes import JobResult
-
-            return JobResult(torch.zeros(1), float(state["c"][lane]) >= threshold, 0.0, 1.0, 0, 1, 1, 0, 0)
-
-    run_chains([attack._chain(0, {})], Stub(), lanes=1)
+    run_chains([attack._chain(0)], Stub(), lanes=1)
     assert seen == pytest.approx(trace)
 
 
@@ -165,10 +165,11 @@ def test_cw7_targeted_success_is_the_target_winning():
 def test_cw8_no_graph_outlives_a_step():
     model, x = conv(), images(2)
     y = labelled(model, x)
-    search = _TanhDescent(Problem(prepare(model, x), x, y, Goal(y), ("a", "b"), 0, 2), CW())
+    fast = prepare(model, x)
+    search = _TanhDescent(Problem(fast, Oracle(fast), x, y, Goal(y), ("a", "b"), 0, 2), CW())
     state = search.start([Job(0, constant=1.0), Job(1, constant=1.0)])
     for _ in range(3):
-        search.step(state)
+        search.step(state, final=False)
     assert all(rows.grad_fn is None and not rows.requires_grad for rows in state.values())
 
 

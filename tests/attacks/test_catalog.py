@@ -1,7 +1,7 @@
 import pytest
 
 from advwindow.attacks import CW, FGSM, PGD, Budget, Norm
-from advwindow.attacks.catalog import attack_names, check_budget, default_norm, gradients_per_sample, make_attack
+from advwindow.attacks.catalog import attack_names, check_budget, default_norm, cost_per_sample, make_attack
 from advwindow.errors import UserError
 
 
@@ -19,7 +19,7 @@ def test_our_attacks_by_name(name, kind):
         ("pgd", {"stepz": 1}, "no such parameter.*steps"),
         ("pgd", {"steps": "many"}, "steps of pgd is not usable"),
         ("pgd", {"steps": 0}, "at least one step"),
-        ("pgd", {"restarts": 0}, "at least one start"),
+        ("pgd", {"restarts": 0}, "at least one restart"),
         ("pgd", {"step_size": "x"}, "epsilon is no number"),
         ("pgd", {"until": "dawn"}, "until of pgd"),
         ("fgsm", {"loss": "hinge"}, "unknown loss"),
@@ -35,15 +35,17 @@ def test_mistakes_are_found_before_anything_runs(name, parameters, message):
 @pytest.mark.parametrize(
     ("name", "parameters", "count"),
     [
-        ("fgsm", {}, 1),
-        ("pgd", {"steps": 7, "restarts": 3}, 21),
-        ("cw", {"steps": 10, "search_steps": 4}, 40),
-        ("foolbox:LinfPGD", {"steps": 9}, 9),
+        ("fgsm", {}, (2, 1)),
+        ("bim", {"steps": 4}, (5, 4)),
+        ("mi-fgsm", {"steps": 4}, (5, 4)),
+        ("pgd", {"steps": 7, "restarts": 3}, (24, 21)),
+        ("cw", {"steps": 10, "search_steps": 4}, (40, 40)),
+        ("foolbox:LinfPGD", {"steps": 9}, (9, 9)),
         ("foolbox:LinfPGD", {}, None),
     ],
 )
 def test_the_cost_of_a_sample_is_known_beforehand(name, parameters, count):
-    assert gradients_per_sample(name, parameters) == count
+    assert cost_per_sample(name, parameters) == count
 
 
 @pytest.mark.parametrize(
@@ -68,5 +70,5 @@ def test_an_attack_at_a_fixed_size_needs_one(name):
 
 
 def test_attacks_in_other_norms_are_refused_not_relabelled():
-    with pytest.raises(UserError, match="works in l0"):
+    with pytest.raises(UserError, match="no such norm"):
         check_budget("torchattacks:SparseFool", {}, Budget(Norm.LINF, "min"))

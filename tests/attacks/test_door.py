@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from advwindow.attacks import Candidates, Status, cw, make_attack, make_budgets, perform, pgd
+from advwindow.attacks.judge import BATCH, Jury
 from advwindow.errors import UserError
 from advwindow.models import Classifier
 
@@ -33,7 +34,7 @@ class Wild:
         wild = problem.images.clone()
         wild[0], wild[1] = float("nan"), 2.0
         none = torch.zeros(len(wild), dtype=torch.int64)
-        return [Candidates(wild, none - 1, none, none, none, none) for _ in budgets]
+        return [Candidates.unreported(wild, forwards=none, backwards=none) for _ in budgets]
 
 
 def test_what_is_no_image_never_leaves_the_door():
@@ -41,6 +42,8 @@ def test_what_is_no_image_never_leaves_the_door():
     (out,) = perform("wild", Wild(), model, x, labelled(model, x), make_budgets("8/255", "linf"))
     assert torch.equal(out.images, x)
     assert set(out.status) == {Status.FAILED}
+    assert out.in_box.tolist() == [False, False, True]
+    assert out.checks[:2] == ("unverified, outside the box, lost in 8 bits",) * 2
 
 
 @pytest.mark.parametrize("eps", [1, 1.0, "1"])
@@ -118,3 +121,72 @@ def test_the_batch_size_does_not_change_what_another_library_finds(name):
         for size in (1, 4, 64)
     ]
     assert all(torch.equal(found[0].images, other.images) for other in found)
+
+
+class Rotten(torch.nn.Module):
+    """Subtracts the mean of the batch, as batch norm in training mode does."""
+
+    def forward(self, x):
+        flat = x.flatten(1)
+        return (flat - flat.mean(0))[:, :3]
+
+
+class Dice(torch.nn.Module):
+    """Adds noise to the image before it looks."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x + 0.02 * torch.randn_like(x))
+
+
+def test_a_network_whose_images_influence_each_other_is_refused():
+    x = images(4)
+    with pytest.raises(UserError, match="in other company"):
+        pgd(Classifier(Rotten()), x, torch.zeros(4, dtype=torch.int64), eps="8/255")
+
+
+def test_a_random_network_is_attacked_through_its_mean_and_judged_by_a_majority():
+    sober = conv(seed=3)
+    x = images(12)
+    y = labelled(sober, x)
+    dizzy = Classifier(Dice(sober))
+    state = torch.get_rng_state()
+    out = pgd(dizzy, x, y, eps="24/255", steps=4)
+    assert torch.equal(torch.get_rng_state(), state)
+    tried = torch.tensor([status is not Status.SKIPPED for status in out.status])
+    assert bool(out.success.any())
+    votes = Jury(dizzy, passes=200).votes(out.images).argmax(2) != y
+    assert float(votes[:, out.success].float().mean(0).min()) > 0.4
+    assert torch.equal(out.images, pgd(dizzy, x, y, eps="24/255", steps=4).images)
+    assert bool((out.forwards[tried] == 5).all())
+
+
+def test_an_image_found_for_two_budgets_is_judged_once():
+    model, x = conv(), images(6)
+    y = labelled(model, x)
+    shown = []
+    model.register_forward_hook(lambda module, args, output: shown.append(len(args[0])))
+    few = pgd(model, x, y, eps=["64/255"], steps=8, until="success")
+    once = shown.count(BATCH)
+    many = pgd(model, x, y, eps=["64/255", "65/255", "66/255"], steps=8, until="success")
+    assert bool(few[0].success.all())
+    assert torch.equal(many[2].images, few[0].images)
+    assert shown.count(BATCH) == 2 * once
+
+
+def test_the_record_tells_what_a_claim_did_not_stand_up_to():
+    model, x = conv(), images(2)
+    y = labelled(model, x)
+
+    class Boaster:
+        def __call__(self, problem, budgets):
+            none = torch.zeros(2, dtype=torch.int64)
+            return [Candidates.unreported(problem.images, forwards=none, backwards=none) for _ in budgets]
+
+    (out,) = perform("boaster", Boaster(), model, x, y, make_budgets("8/255", "linf"))
+    assert out.claimed.tolist() == [True, True]
+    assert out.checks == ("unverified, lost in 8 bits",) * 2
+    assert torch.allclose(out.eps_excess, torch.full((2,), -8 / 255).double())

@@ -35,3 +35,12 @@ def test_noise_is_keyed_by_the_id():
     alone = matched_noise(x[1:2], attacked[1:2], Norm.LINF, ids=["b"], seed=0)
     assert torch.equal(whole[1:2], alone)
     assert not torch.equal(whole, matched_noise(x, attacked, Norm.LINF, ids=["a", "b", "c"], seed=1))
+
+
+def test_in_l0_as_many_values_are_drawn_anew():
+    x = images(2)
+    attacked = x.clone()
+    attacked[0, 0, 0, :7] = 0.123
+    attacked[1, :, 2, 2] = 0.456
+    noisy = matched_noise(x, attacked, Norm.L0, ids=["a", "b"], seed=0)
+    assert size(noisy - x, Norm.L0).tolist() == [7, 3]

@@ -68,7 +68,7 @@ def test_numbers_are_accepted_as_epsilons():
         ({"attack": [{"name": "pgd", "eps": "8"}]}, "write 8/255"),
         ({"attack": [{"name": "pgd", "eps": "8/255", "stepz": 3}]}, "no such parameter.*steps"),
         ({"attack": [{"name": "pgd", "eps": "8/255", "steps": "many"}]}, "steps"),
-        ({"attack": [{"name": "pgd", "eps": "8/255", "norm": "l1"}]}, "works in l1"),
+        ({"attack": [{"name": "pgd", "eps": "8", "norm": "l0"}]}, "no such norm"),
         ({"attack": [{"name": "pgd", "eps": "8/255", "target": "cat"}]}, "target"),
         ({"attack": [{"name": "cw", "norm": "linf"}]}, "no such norm"),
         ({"attak": [{"name": "cw"}], "attack": [{"name": "cw"}]}, "unknown key.*attack"),
