@@ -109,7 +109,7 @@ def slope_at(model: Classifier, images: Tensor, loss: Callable[..., Tensor], *ro
         gradient = torch.autograd.grad(values.sum(), point, allow_unused=True)[0] if values.requires_grad else None
     gradient = torch.zeros_like(images) if gradient is None else gradient
     nonfinite = ~gradient.isfinite().flatten(1).all(1)
-    gradient = gradient.nan_to_num_(0.0, 0.0, 0.0)
+    gradient = gradient.nan_to_num(0.0, 0.0, 0.0)
     zero = gradient.flatten(1).abs().amax(1) == 0
     return Slope(logits.detach(), gradient, zero, nonfinite)
 
