@@ -1,6 +1,23 @@
 """Attacks: perturb images within a budget, judged independently, one record per sample."""
 
-from advwindow.attacks.api import AttackFunction, bim, cw, fgsm, mi_fgsm, pgd, run_attack
+from advwindow.attacks.apgd import APGD
+from advwindow.attacks.api import (
+    AttackFunction,
+    apgd,
+    auto,
+    auto_quick,
+    bim,
+    cw,
+    fab,
+    fgsm,
+    hop_skip_jump,
+    mi_fgsm,
+    pgd,
+    run_attack,
+    square,
+)
+from advwindow.attacks.audit import Audit, AuditLevel, Finding, audit
+from advwindow.attacks.auto import Auto, AutoQuick
 from advwindow.attacks.budget import MINIMAL, Budget, Norm, make_budgets, parse_eps
 from advwindow.attacks.carlini import CW
 from advwindow.attacks.catalog import (
@@ -15,16 +32,21 @@ from advwindow.attacks.catalog import (
     make_attack,
 )
 from advwindow.attacks.door import Attack, Candidates, Cost, Problem, default_lanes, perform
+from advwindow.attacks.fab import FAB
 from advwindow.attacks.goal import Goal
 from advwindow.attacks.gradient import BIM, FGSM, MIFGSM, PGD
+from advwindow.attacks.hopskipjump import HopSkipJump
 from advwindow.attacks.judge import judged_logits
 from advwindow.attacks.noise import matched_noise
 from advwindow.attacks.oracle import slope_at
 from advwindow.attacks.outcome import Outcome, Status
+from advwindow.attacks.square import Square
 
 __all__ = [
+    "APGD",
     "BIM",
     "CW",
+    "FAB",
     "FGSM",
     "MIFGSM",
     "MINIMAL",
@@ -33,15 +55,26 @@ __all__ = [
     "Attack",
     "AttackFunction",
     "AttackInfo",
+    "Audit",
+    "AuditLevel",
+    "Auto",
+    "AutoQuick",
     "Budget",
     "Candidates",
     "Cost",
+    "Finding",
     "Goal",
+    "HopSkipJump",
     "Norm",
     "Outcome",
     "Problem",
+    "Square",
     "Status",
+    "apgd",
     "attack_names",
+    "audit",
+    "auto",
+    "auto_quick",
     "bim",
     "check_budget",
     "complete_parameters",
@@ -49,8 +82,10 @@ __all__ = [
     "cw",
     "default_lanes",
     "default_norm",
+    "fab",
     "fgsm",
     "foreign_names",
+    "hop_skip_jump",
     "judged_logits",
     "make_attack",
     "make_budgets",
@@ -61,4 +96,5 @@ __all__ = [
     "pgd",
     "run_attack",
     "slope_at",
+    "square",
 ]

@@ -152,7 +152,7 @@ def cut_to_budget(images: Tensor, found: Candidates, budget: Budget) -> Candidat
     if budget.minimal:
         return found
     radius = torch.full((len(images),), budget.value, dtype=torch.float64, device=images.device)
-    outside = size((found.images - images).double(), budget.norm) > radius
+    outside = size(found.images.double() - images.double(), budget.norm) > radius
     cut = Ball.around(images, radius, budget.norm).project(found.images)
     return found._replace(
         images=torch.where(per_sample(outside, images), cut, found.images), claimed=found.claimed & ~outside.cpu()

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from advwindow.attacks.apgd import APGD
+from advwindow.attacks.auto import Auto, AutoQuick
 from advwindow.attacks.carlini import CW
 from advwindow.attacks.door import Attack, Cost
+from advwindow.attacks.fab import FAB
 from advwindow.attacks.foreign import Foolbox, TorchAttacks, class_names
 from advwindow.attacks.gradient import BIM, FGSM, MIFGSM, PGD
+from advwindow.attacks.hopskipjump import HopSkipJump
+from advwindow.attacks.square import Square
 from advwindow.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -66,6 +71,24 @@ NATIVE: dict[str, AttackInfo] = {
     ),
     "pgd": AttackInfo(
         PGD, ("linf", "l2", "l1"), False, "white", "Madry 2018, arXiv 1706.06083", "steepest steps inside the ball"
+    ),
+    "apgd": AttackInfo(
+        APGD, ("linf", "l2", "l1"), False, "white", "Croce 2020, arXiv 2003.01690", "PGD that adapts its step size"
+    ),
+    "fab": AttackInfo(
+        FAB, ("linf", "l2", "l1"), True, "white", "Croce 2020, arXiv 1907.02044", "smallest perturbation by projections"
+    ),
+    "square": AttackInfo(
+        Square, ("linf", "l2"), False, "score", "Andriushchenko 2020, arXiv 1912.00049", "random squares, no gradients"
+    ),
+    "hop-skip-jump": AttackInfo(
+        HopSkipJump, ("l2", "linf"), True, "decision", "Chen 2020, arXiv 1904.02144", "walks along the boundary"
+    ),
+    "auto": AttackInfo(
+        Auto, ("linf", "l2", "l1"), False, "white", "Croce 2020, arXiv 2003.01690", "AutoAttack: APGD, FAB, Square"
+    ),
+    "auto-quick": AttackInfo(
+        AutoQuick, ("linf", "l2", "l1"), False, "white", "Croce 2020, arXiv 2003.01690", "the same, sized for a CPU"
     ),
     "cw": AttackInfo(
         CW, ("l2",), True, "white", "Carlini 2017, arXiv 1608.04644", "smallest L2 perturbation, binary search"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from advwindow.attacks.budget import Budget
-    from advwindow.attacks.door import Candidates, Problem
+    from advwindow.attacks.door import Candidates, Cost, Problem
     from advwindow.attacks.foreign_runs import Batch
 
 __all__ = ["Foolbox", "Foreign", "TorchAttacks", "class_names"]
@@ -63,8 +63,7 @@ class Foreign(ABC):
         if not problem.goal.targeted and goals == "targeted":
             raise UserError(f"{self.full_name} needs a target", fix="name the classes to reach")
         return [
-            run_in_batches(problem, budget, self.full_name, self._perturb, needs=self.facts.needs)
-            for budget in budgets
+            run_in_batches(problem, budget, self.full_name, self._perturb, needs=self.facts.needs) for budget in budgets
         ]
 
     @property
@@ -91,8 +90,8 @@ class Foreign(ABC):
         found = re.search(r"arxiv\.org/(?:abs|pdf)/(\d+\.\d+)", kind.__doc__ or "")
         return f"arXiv {found[1]}" if found else ""
 
-    def cost(self, *, classes: int | None = None) -> tuple[int, int] | None:
-        """Most forward and backward passes for one sample at one budget; None where that cannot be told.
+    def cost(self, *, classes: int | None = None) -> Cost | None:
+        """Most passes for one sample at one budget; None where that cannot be told.
 
         Args:
             classes: number of the network's outputs, on which the cost of some attacks depends.

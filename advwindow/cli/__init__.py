@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from advwindow.cli import attack, listing, report
+from advwindow.cli import attack, explain, listing, report
 from advwindow.errors import UserError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.command("attack")(attack.attack)
 app.command("report")(report.report)
+app.command("explain")(explain.explain)
 app.command("list")(listing.listing)
 
 

@@ -43,6 +43,10 @@ def attack(
     executor: Annotated[Literal["local"], typer.Option(help="Where cells run.", rich_help_panel=RUN)] = "local",
     workers: Annotated[int, typer.Option(min=1, help="Cells side by side.", rich_help_panel=RUN)] = 1,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images side by side.", rich_help_panel=RUN)] = None,
+    audit: Annotated[
+        Literal["quick", "full", "off"],
+        typer.Option(help="Check whether the attacks can be believed; see advwindow explain.", rich_help_panel=RUN),
+    ] = "quick",
     keep_images: Annotated[bool, typer.Option(help="Keep all attacked images.", rich_help_panel=RUN)] = False,
 ) -> None:
     """Attack networks, look at every layer through the window of words, and report where meaning collapses.
@@ -59,7 +63,7 @@ def attack(
     content |= {key: values for key, values in lists.items() if values}
     sweeps.change_attacks(content, names=attack_names or [], eps=eps.split(",") if eps else [], norm=norm or "")
     sweep = sweeps.make_sweep(content, source=str(sweep_file or "the sweep"))
-    transport = sweeps.Transport(device, batch_size, workers, keep_images)
+    transport = sweeps.Transport(device, batch_size, workers, keep_images, audit)
     with console.status("Loading models, images and words; looking at the clean images"):
         library = sweeps.Library(sweeps.parse_device(device))
         cells = sweeps.make_plan(sweep, library)

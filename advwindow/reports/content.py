@@ -6,7 +6,7 @@ import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from advwindow.reports.findings import answer, caveats, headline
+from advwindow.reports.findings import answer, audit_tally, caveats, headline
 from advwindow.reports.reading import titles
 from advwindow.reports.style import MARKS
 from advwindow.reports.tables import attack_row, concept_table, layer_table, word_rows
@@ -15,6 +15,7 @@ from advwindow.reports.text import count, listing, printable, shorten
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from advwindow.attacks import Audit
     from advwindow.reports.reading import Study
     from advwindow.runs import CellSpec, RunDirectory
 
@@ -69,7 +70,26 @@ def about(study: Study) -> dict[str, Any]:
         "concepts": concept_table(study),
         "words": word_rows(study),
         "numbers": [layer_table(attack) for attack in study.attacks],
+        "audits": [_audited(title, audit) for title, audit in study.audits.items()],
     }
+
+
+def _audited(title: str, audit: Audit) -> dict[str, Any]:
+    """The checks that gave an answer, those that fired first; and which were left out."""
+    order = {"fail": 0, "warn": 1, "pass": 2}
+    asked = sorted((each for each in audit if each.verdict in order), key=lambda each: order[each.verdict])
+    return {
+        "title": title,
+        "tally": audit_tally(audit),
+        "level": audit.level,
+        "images": audit.images,
+        "rows": [
+            {"code": each.code, "title": each.title, "verdict": each.verdict, "summary": each.summary,
+             "remedy": each.remedy if each.fired else ""}
+            for each in asked
+        ],
+        "skipped": [each.code for each in audit if each.verdict == "skipped"],
+    }  # fmt: skip
 
 
 def _named(references: Sequence[str], noun: str, *, plural: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from advwindow.reports.text import count, listing, number, percent, percent_span
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from advwindow.attacks import Audit
     from advwindow.reports.reading import Attacked, Study
 
 _FALLEN = ("eroded", "collapsed")
@@ -203,3 +205,13 @@ def _attack_caveats(attack: Attacked) -> list[str]:
         f"{count(lost, 'adversarial image')} would not survive rounding to 8 bits.": lost > 0,
     }
     return [sentence for sentence, applies in said.items() if applies]
+
+
+def audit_tally(audit: Audit) -> str:
+    """How many checks ended how, e.g. ``"12 checks passed, 1 warned, 8 left out"``."""
+    verdicts = Counter(str(finding.verdict) for finding in audit)
+    words = {"pass": "passed", "warn": "warned", "fail": "failed", "skipped": "left out"}
+    parts = [f"{verdicts[verdict]} {word}" for verdict, word in words.items() if verdicts[verdict]]
+    first, *others = parts
+    number, _, word = first.partition(" ")
+    return ", ".join([f"{number} check{'' if number == '1' else 's'} {word}", *others])

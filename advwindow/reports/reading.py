@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
+from advwindow.attacks import Audit
 from advwindow.errors import IncompleteError
 from advwindow.reports.text import attack_name, eps_name, norm_name, printable
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from advwindow.runs import CellSpec, RunDirectory
+
 
 #: Verdicts on the geometry of a layer, from bad luck to worst.
 VERDICTS = ("unanchored", "intact", "eroded", "collapsed")
@@ -87,11 +89,13 @@ class Study:
         subject: what was studied.
         title: what tells it from the other studies of the run.
         attacks: finished cells.
+        audits: what the audit of one of them found, by the attack's title; empty where none was made.
     """
 
     subject: Subject
     title: str
     attacks: tuple[Attacked, ...]
+    audits: Mapping[str, Audit]
 
     @property
     def layers(self) -> dict[str, pl.DataFrame]:
@@ -129,6 +133,11 @@ def read_studies(run: RunDirectory) -> list[Study]:
             subject,
             _distinction(subject, subjects),
             tuple(_read(run, spec, names[spec.cell_id]) for spec in done if Subject.of(spec) == subject),
+            {
+                names[spec.cell_id]: Audit.from_dict(found)
+                for spec in done
+                if Subject.of(spec) == subject and (found := run.audit(spec)) is not None
+            },
         )
         for subject in subjects
     ]

@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from advwindow.reports.findings import answer, caveats, harm, headline
+from advwindow.reports.findings import answer, audit_tally, caveats, harm, headline
 from advwindow.reports.reading import Attacked, Study, Subject, read_studies, titles
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from advwindow.attacks import Audit
     from advwindow.runs import CellSpec, RunDirectory
 
 _STYLES = {"unanchored": "dim", "intact": "", "eroded": "yellow", "collapsed": "bold red", "hijacked": "magenta"}
@@ -116,8 +117,16 @@ def _print_study(study: Study, console: Console) -> None:
     console.print(_attack_table(study))
     _print_layers(study, console)
     _say(console, " ".join(answer(study)))
+    for title, audit in study.audits.items():
+        _print_audit(title, audit, console)
     for caveat in caveats(study):
         _say(console, f"! {caveat}", style="dim")
+
+
+def _print_audit(title: str, audit: Audit, console: Console) -> None:
+    _say(console, f"Audit of {title}: {audit_tally(audit)}.")
+    for finding in audit.fired:
+        _say(console, f"{finding.verdict} {finding.code} {finding.title}: {finding.summary}", style="yellow")
 
 
 def _attack_table(study: Study) -> Table:

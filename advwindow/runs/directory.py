@@ -156,6 +156,16 @@ class RunDirectory:
             cell = {"schema_version": SCHEMA_VERSION, "spec": spec.model_dump(mode="json"), "summary": result.summary}
             write_json(temporary / "cell.json", cell)
 
+    def save_audit(self, spec: CellSpec, findings: Mapping[str, Any]) -> None:
+        """Keep what the audit of a finished cell found, in the place of an earlier one."""
+        (self.path / "audits").mkdir(exist_ok=True)
+        write_json(self._audit_file(spec), dict(findings))
+
+    def audit(self, spec: CellSpec) -> dict[str, Any] | None:
+        """What the audit of a cell found; None where it was not audited."""
+        file = self._audit_file(spec)
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
     def log(self, event: str, **facts: str | float) -> None:
         """Append one line to the event log."""
         line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts})
@@ -215,6 +225,9 @@ class RunDirectory:
 
     def _folder(self, spec: CellSpec) -> Path:
         return self.path / "cells" / spec.cell_id
+
+    def _audit_file(self, spec: CellSpec) -> Path:
+        return self.path / "audits" / f"{spec.cell_id}.json"
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -33,12 +33,14 @@ class Transport:
         batch_size: samples side by side; None chooses by image size.
         workers: cells side by side, each in a process of its own.
         keep_images: keep all attacked images as tensors.
+        audit: how much is checked whether the attacks can be believed: ``"quick"``, ``"full"`` or ``"off"``.
     """
 
     device: str = "auto"
     batch_size: int | None = None
     workers: int = 1
     keep_images: bool = False
+    audit: Literal["quick", "full", "off"] = "quick"
 
 
 def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResult:

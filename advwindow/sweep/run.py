@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from advwindow.errors import IncompleteError
 from advwindow.reports import write_pdf
 from advwindow.runs import RunDirectory, make_manifest
+from advwindow.sweep.audit import audit_run
 from advwindow.sweep.cell import Transport
 from advwindow.sweep.config import Sweep, change_attacks, make_sweep, sweep_toml
 from advwindow.sweep.executor import Silent, Watcher, execute
@@ -60,7 +61,7 @@ def open_run(path: Path | str) -> Run:
     return Run(RunDirectory(path))
 
 
-def attack(
+def attack(  # noqa: PLR0913 - one keyword for each part of a study
     *,
     attacks: str | dict[str, Any] | Sequence[str | dict[str, Any]],
     eps: str | Sequence[str] = (),
@@ -69,6 +70,7 @@ def attack(
     words: str | Sequence[str] = "glove-6b-50d",
     seed: int | Sequence[int] = 0,
     window: dict[str, Any] | None = None,
+    audit: Literal["quick", "full", "off"] = "quick",
     out: Path | str | None = None,
 ) -> Run:
     """Attack, capture, compare with words, judge: a whole sweep; goes on where an earlier call was interrupted.
@@ -81,6 +83,7 @@ def attack(
         words: one reference or several.
         seed: one seed or several.
         window: settings of the window, as in a sweep file.
+        audit: how much is checked whether the attacks can be believed, see `advwindow.attacks.audit`.
         out: the run's folder; by default ``runs/`` and the plan's identity.
 
     Raises:
@@ -96,7 +99,7 @@ def attack(
         "window": window or {},
     }
     change_attacks(content, eps=_several(eps))
-    return run_sweep(make_sweep(content), out=None if out is None else Path(out))
+    return run_sweep(make_sweep(content), out=None if out is None else Path(out), transport=Transport(audit=audit))
 
 
 def run_sweep(
@@ -136,6 +139,8 @@ def run_plan(
                 f"{len(left)} of {len(specs)} cells of {path} could not be computed",
                 fix="see the reasons above or in events.jsonl; the same command tries them again",
             )
+    if transport.audit != "off":
+        audit_run(directory, library, transport.audit, transport)
     return Run(directory)
 
 

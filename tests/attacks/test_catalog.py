@@ -1,7 +1,7 @@
 import pytest
 
 from advwindow.attacks import CW, FGSM, PGD, Budget, Norm
-from advwindow.attacks.catalog import attack_names, check_budget, default_norm, cost_per_sample, make_attack
+from advwindow.attacks.catalog import attack_names, check_budget, cost_per_sample, default_norm, make_attack
 from advwindow.errors import UserError
 
 

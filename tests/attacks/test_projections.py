@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linprog
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from advwindow.attacks.budget import Norm
 from advwindow.attacks.projections import onto_l0_ball, onto_l1_ball, to_hyperplane
@@ -44,7 +45,7 @@ def farthest_along(direction, centre, radius):
 @quick
 @given(vectors(PIXELS), vectors(st.floats(-2, 3, width=32)), st.floats(0, 4))
 def test_l1_no_point_of_ball_and_box_is_nearer(centre, image, radius):
-    projected = onto_l1_ball(*rows(image, centre), torch.tensor([radius]).double())[0].double().numpy()
+    projected = onto_l1_ball(*rows(image, centre), torch.tensor([radius], dtype=torch.float64))[0].double().numpy()
     centre, image = centre.astype(float), image.astype(float)
     assert np.abs(projected - centre).sum() <= radius
     assert projected.min() >= 0
@@ -59,14 +60,16 @@ def test_l1_of_many_pixels_spends_its_radius_and_never_more(radius):
     centre = torch.rand(8, 3, 40, 40, generator=generator)
     centre[:2] = centre[:2].round()
     image = centre + torch.randn(centre.shape, generator=generator)
-    spent = (onto_l1_ball(image, centre, torch.full((8,), radius).double()).double() - centre.double()).abs()
+    spent = (
+        onto_l1_ball(image, centre, torch.full((8,), radius, dtype=torch.float64)).double() - centre.double()
+    ).abs()
     assert bool((spent.flatten(1).sum(1) <= radius).all())
     assert bool((spent.flatten(1).sum(1) >= radius * (1 - 1e-3)).all())
 
 
 def test_l1_agrees_with_the_soft_threshold_where_the_box_is_far():
     delta = torch.randn(5, 30, generator=torch.Generator().manual_seed(0)) / 100
-    centre, radius = torch.full_like(delta, 0.5), torch.full((5,), 0.1).double()
+    centre, radius = torch.full_like(delta, 0.5), torch.full((5,), 0.1, dtype=torch.float64)
     ordered = delta.double().abs().sort(1, descending=True).values
     thresholds = (ordered.cumsum(1) - 0.1) / torch.arange(1, 31)
     threshold = thresholds.max(1, keepdim=True).values  # Duchi et al. 2008: the largest of these
@@ -78,12 +81,14 @@ def test_l1_points_inside_come_back_as_they_are_and_radius_0_leaves_the_centre()
     generator = torch.Generator().manual_seed(1)
     centre = torch.rand(4, 3, 5, 5, generator=generator)
     image = (centre + 0.01 * torch.randn(centre.shape, generator=generator)).clamp(0, 1)
-    inside = onto_l1_ball(image, centre, torch.full((4,), 50.0).double())
+    inside = onto_l1_ball(image, centre, torch.full((4,), 50.0, dtype=torch.float64))
     assert torch.equal(inside, image)
     assert torch.equal(onto_l1_ball(image, centre, torch.zeros(4).double()), centre)
-    assert torch.equal(onto_l1_ball(image + 5, centre, torch.full((4,), torch.inf).double()), torch.ones_like(image))
-    once = onto_l1_ball(image, centre, torch.full((4,), 0.2).double())
-    assert torch.equal(onto_l1_ball(once, centre, torch.full((4,), 0.2).double()), once)
+    assert torch.equal(
+        onto_l1_ball(image + 5, centre, torch.full((4,), torch.inf, dtype=torch.float64)), torch.ones_like(image)
+    )
+    once = onto_l1_ball(image, centre, torch.full((4,), 0.2, dtype=torch.float64))
+    assert torch.equal(onto_l1_ball(once, centre, torch.full((4,), 0.2, dtype=torch.float64)), once)
 
 
 # --- L0 ball ---------------------------------------------------------------------------------------------------------
@@ -221,3 +226,23 @@ def test_batch_mates_do_not_matter(norm):
         for onto in (onto_l1_ball, onto_l0_ball):
             alone = onto(images[one], points[one], radius[one])
             assert torch.allclose(alone, onto(images, points, radius)[one], atol=1e-7)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses what would make the host wait for a device: numbers read out, shapes that depend on values."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func.overloadpacket.__name__ not in ("_local_scalar_dense", "nonzero", "masked_select", "equal")
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_host_never_waits():
+    points, normals = torch.rand(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    values, radius = torch.ones(2), torch.ones(2).double()
+    with NoWaiting():
+        for norm in HYPERPLANE_NORMS:
+            to_hyperplane(points, normals, values, norm)
+        onto_l1_ball(points + normals, points, radius)
+        onto_l0_ball(points + normals, points, radius)
+    with pytest.raises(AssertionError), NoWaiting():
+        bool(points.sum() > 0)

@@ -1,3 +1,4 @@
+import sys
 import threading
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from torch import nn
 
 from advwindow.errors import UserError
-from advwindow.models import prepare
+from advwindow.models import Classifier, prepare
 from advwindow.models.prepare import TOLERANCE, _agrees
 from tests.models.nets import Net, Residual, classifier, images, seeded
 from tests.vision import optional_vision
@@ -13,6 +14,12 @@ from tests.vision import optional_vision
 
 def norms(model):
     return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+
+
+@pytest.fixture(autouse=True)
+def _equally_fast(monkeypatch):
+    """No clock decides what these tests see; those of the choice itself set their own."""
+    monkeypatch.setattr(sys.modules["advwindow.models.prepare"], "_seconds", lambda model, probe: 1.0)
 
 
 def in_channels_last(model):
@@ -280,3 +287,19 @@ def test_vision_transformers_have_nothing_to_fold():
     fast = prepare(model, images())
     assert in_channels_last(fast)
     assert torch.allclose(fast(images()), model(images()), atol=1e-6)
+
+
+@pytest.mark.parametrize(("plain", "other", "channels_last"), [(1.0, 1.0, True), (1.0, 1.2, True), (1.0, 2.0, False)])
+def test_the_plain_format_is_taken_where_it_is_clearly_faster_and_timed_once(monkeypatch, plain, other, channels_last):
+    asked = []
+
+    def seconds(model, probe):
+        asked.append(model)
+        return other if in_channels_last(model) else plain
+
+    monkeypatch.setattr(sys.modules["advwindow.models.prepare"], "_seconds", seconds)
+    body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+    model = Classifier(body.eval())
+    for _ in range(2):
+        assert in_channels_last(prepare(model, images())) is channels_last
+    assert len(asked) == 2

@@ -126,7 +126,7 @@ def test_long_runs_are_cut_into_pieces(study):
         type(first)(**{**vars(first), "title": f"attack {place}", "layers": layer_table(shape, loss=place / 20)})
         for place in range(13)
     )
-    big = type(study)(study.subject, study.title, attacks)
+    big = type(study)(study.subject, study.title, attacks, {})
     drawn = {illustration.name: illustration.pieces for illustration in illustrate(big)}
     assert [len(piece.axes) for piece in drawn["alignment"]] == [12, 1]
     assert len(drawn["verdicts"]) == 2 * 2
@@ -139,6 +139,6 @@ def test_long_runs_are_cut_into_pieces(study):
 def test_the_figure_of_images_is_left_out_where_none_was_tested(study):
     first = study.attacks[0]
     untested = type(first)(**{**vars(first), "layers": layer_table(Shape(trials=False), loss=0.5)})
-    names = [illustration.name for illustration in illustrate(type(study)(study.subject, study.title, (untested,)))]
+    names = [illustration.name for illustration in illustrate(type(study)(study.subject, study.title, (untested,), {}))]
     assert "alignment" in names
     assert "one-vs-two" not in names

@@ -118,14 +118,15 @@ def test_an_interrupt_loses_only_the_cell_in_progress(study, tmp_path, monkeypat
 
 
 def test_a_cell_that_fails_is_missing_and_the_others_go_on(study, tmp_path):
-    attacks = [{"name": "foolbox:DatasetAttack"}, {"name": "fgsm", "eps": ["8/255"]}]
+    attacks = [{"name": "foolbox:BinarizationRefinementAttack"}, {"name": "fgsm", "eps": ["8/255"]}]
     with pytest.raises(IncompleteError, match="1 of 2 cells"):
         run_sweep(make_sweep(_content(study, attacks)), out=tmp_path / "run")
     run = aw.open_run(tmp_path / "run")
     assert run.cells["condition"].to_list() == ["fgsm linf 8/255"]
     events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
     assert any(
-        event["event"] == "cell failed" and "foolbox:DatasetAttack failed" in event["reason"] for event in events
+        event["event"] == "cell failed" and "foolbox:BinarizationRefinementAttack failed" in event["reason"]
+        for event in events
     )
 
 

@@ -1,0 +1,209 @@
+"""What is being audited, and how its checks ask for more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from advwindow.attacks.audit.sample import attacked, carries_successes, fooled, same_budget, spread, standing, take
+from advwindow.attacks.budget import Budget, Norm
+from advwindow.attacks.door import IMAGES_TO_TRY, RANDOM_DRAWS, perform
+from advwindow.attacks.isolation import private_randomness
+from advwindow.attacks.judge import judged_logits
+from advwindow.attacks.oracle import Oracle
+from advwindow.models import prepare
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from advwindow.attacks.audit.findings import Level
+    from advwindow.attacks.door import Attack
+    from advwindow.attacks.outcome import Outcome
+    from advwindow.attacks.traits import Traits
+    from advwindow.models import Classifier
+
+#: Images that probes look at; images whose outputs and clean accuracy are looked at, by level.
+FEW = 8
+POOL = {"quick": 32, "full": 256}
+#: Other epsilons of the curve, as multiples of the audited one.
+CURVE = (0.25, 0.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the user asked to be audited.
+
+    Attributes:
+        model: the network.
+        images: ``(N, C, H, W)`` float32 in [0, 1].
+        labels: ``(N,)`` int64.
+        ids: ``N`` different ids.
+        attack: the audited attack.
+        name: what outcomes call it.
+        budget: norm and epsilon.
+        level: ``"quick"`` or ``"full"``.
+        reference: the undefended network, or the clean accuracy to expect.
+        seed: seed of the private random streams.
+        batch_size: jobs side by side.
+        samples: most images that full re-runs take.
+    """
+
+    model: Classifier
+    images: Tensor
+    labels: Tensor
+    ids: tuple[str, ...]
+    attack: Attack
+    name: str
+    budget: Budget
+    level: Level
+    reference: Classifier | float | None
+    seed: int
+    batch_size: int | None
+    samples: int
+
+    def only(self, index: Tensor) -> Setup:
+        """The same for the samples at this index ``(m,)``."""
+        return replace(
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            ids=tuple(self.ids[place] for place in index.tolist()),
+        )
+
+    def run(
+        self,
+        attack: Attack,
+        budget: Budget,
+        index: Tensor | None = None,
+        *,
+        target: Tensor | None = None,
+        name: str | None = None,
+    ) -> Outcome:
+        """An attack on the samples at this index, judged as always."""
+        some = self if index is None else self.only(index)
+        (outcome,) = perform(
+            name or self.name,
+            attack,
+            some.model,
+            some.images,
+            some.labels,
+            [budget],
+            target=target,
+            seed=some.seed,
+            ids=some.ids,
+            batch_size=some.batch_size,
+        )
+        return outcome
+
+
+@dataclass(frozen=True)
+class Case:
+    """A setup, what kind of network it has, and the outcomes at hand.
+
+    Attributes:
+        setup: what is audited; its images are those of the outcomes.
+        pool: images and labels whose clean outputs are looked at; they may be more than those attacked.
+        traits: of the network.
+        base: the outcome of the audited attack.
+        outcomes: all outcomes of these images, `base` among them.
+    """
+
+    setup: Setup
+    pool: tuple[Tensor, Tensor]
+    traits: Traits
+    base: Outcome
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def full(self) -> bool:
+        """Whether re-runs are wanted."""
+        return self.setup.level == "full"
+
+    @cached_property
+    def pool_logits(self) -> Tensor:
+        """``(P, K)`` logits of the pool."""
+        with private_randomness(self.setup.seed, "audit", "pool"):
+            return judged_logits(self.setup.model, self.pool[0])
+
+    @cached_property
+    def few(self) -> Tensor:
+        """At most 8 places of correctly classified images."""
+        correct = attacked(self.base).nonzero().squeeze(1)
+        return correct[spread(len(correct), FEW)]
+
+    @cached_property
+    def few_images(self) -> Tensor:
+        """``(n, C, H, W)`` the images there."""
+        return self.setup.images[self.few.to(self.setup.images.device)]
+
+    @cached_property
+    def few_labels(self) -> Tensor:
+        """``(n,)`` their classes."""
+        return self.setup.labels[self.few.to(self.setup.labels.device)]
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """What attacks ask: a frozen copy."""
+        prepared = prepare(self.setup.model, self.setup.images[:IMAGES_TO_TRY])
+        return Oracle(prepared, draws=RANDOM_DRAWS if self.traits.random else 1)
+
+    @cached_property
+    def some(self) -> Tensor:
+        """Places of the images that re-runs take."""
+        return spread(len(self.setup.images), self.setup.samples if self.full else FEW)
+
+    @cached_property
+    def base_of_some(self) -> Outcome:
+        """The audited attack's outcome there."""
+        return take(self.base, self.some)
+
+    @cached_property
+    def budget(self) -> Budget:
+        """The budget at which success is compared: the audited one; for a minimal one the median of the distances.
+
+        Falls back to a small epsilon where nothing succeeded.
+        """
+        budget = self.setup.budget
+        if not budget.minimal:
+            return budget
+        found = self.base.distance.cpu()[fooled(self.base)]
+        median = float(found.median()) if len(found) else FALLBACK[budget.norm]
+        return Budget(budget.norm, repr(float(round(median)) if budget.norm is Norm.L0 else median))
+
+    def peers(self, *, minimal: bool = False) -> list[Outcome]:
+        """Untargeted outcomes at the audited norm and epsilon, or at the minimal budget of that norm."""
+        wanted = Budget(self.budget.norm, "min") if minimal else self.budget
+        return [each for each in self.outcomes if each.target is None and same_budget(each.budget, wanted)]
+
+    @cached_property
+    def curve(self) -> list[Outcome]:
+        """The audited attack's outcomes at fixed epsilons, ascending.
+
+        Those at hand; at level full, where they are one only or carry successes upward, of runs at each epsilon by
+        itself on the images that re-runs take.
+        """
+        if self.setup.budget.minimal:
+            return []
+        attack, norm = self.setup.attack, self.budget.norm
+        own = (each for each in self.outcomes if each.attack == self.base.attack and each.target is None)
+        given = {each.budget.value: each for each in own if each.budget.norm is norm and not each.budget.minimal}
+        if self.full and (len(given) < 2 or carries_successes(attack)):
+            runs = [self.setup.run(attack, budget, self.some) for budget in self._other_budgets()]
+            given = {each.budget.value: each for each in (*runs, self.base_of_some)}
+        return [given[eps] for eps in sorted(given)]
+
+    def _other_budgets(self) -> list[Budget]:
+        """A quarter, a half and twice the audited epsilon, where they make sense."""
+        norm, eps = self.budget.norm, self.budget.value
+        values = {factor * eps for factor in CURVE}
+        values = {float(max(1, round(value))) for value in values} - {eps} if norm is Norm.L0 else values
+        return [Budget(norm, repr(value)) for value in sorted(values) if norm is not Norm.LINF or value <= 1]
+
+    def standing(self, outcome: Outcome | None = None) -> Tensor:
+        """``(N,)`` bool: images that withstand the audited attack at `budget`."""
+        return standing(self.base if outcome is None else outcome, self.budget.value)
+
+
+#: Sizes at which success is compared where the audited attack found nothing at all.
+FALLBACK = {Norm.LINF: 8 / 255, Norm.L2: 0.5, Norm.L1: 12.0, Norm.L0: 25.0}
