@@ -11,11 +11,14 @@ from pydantic import TypeAdapter, ValidationError
 from advwindow.attacks.apgd import APGD
 from advwindow.attacks.auto import Auto, AutoQuick
 from advwindow.attacks.carlini import CW
+from advwindow.attacks.ddn import DDN
 from advwindow.attacks.door import Attack, Cost
 from advwindow.attacks.fab import FAB
+from advwindow.attacks.fmn import FMN
 from advwindow.attacks.foreign import Foolbox, TorchAttacks, class_names
 from advwindow.attacks.gradient import BIM, FGSM, MIFGSM, PGD
 from advwindow.attacks.hopskipjump import HopSkipJump
+from advwindow.attacks.sigma_zero import SigmaZero
 from advwindow.attacks.square import Square
 from advwindow.errors import UserError, did_you_mean
 
@@ -84,6 +87,11 @@ NATIVE: dict[str, AttackInfo] = {
     "hop-skip-jump": AttackInfo(
         HopSkipJump, ("l2", "linf"), True, "decision", "Chen 2020, arXiv 1904.02144", "walks along the boundary"
     ),
+    "ddn": AttackInfo(DDN, ("l2",), True, "white", "Rony 2019, arXiv 1811.09600", "smallest L2 perturbation, fast"),
+    "fmn": AttackInfo(
+        FMN, ("l2", "linf", "l1", "l0"), True, "white", "Pintor 2021, arXiv 2102.12827", "smallest perturbation, fast"
+    ),
+    "sigma-zero": AttackInfo(SigmaZero, ("l0",), True, "white", "Cina 2025, arXiv 2402.01879", "fewest changed values"),
     "auto": AttackInfo(
         Auto, ("linf", "l2", "l1"), False, "white", "Croce 2020, arXiv 2003.01690", "AutoAttack: APGD, FAB, Square"
     ),

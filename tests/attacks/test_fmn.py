@@ -42,7 +42,7 @@ def two_classes(seed=0, pixels=16):
 @pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
 def test_finds_the_exact_distance_of_a_hyperplane(norm):
     model, x, y, euclidean = grey()
-    weight = next(model.parameters())[0]
+    weight = next(model.parameters())[0].detach()
     exact = euclidean * weight.norm() / weight.norm(p=DUAL[norm])
     out = fmn(model, x, y, norm, steps=200)
     assert bool(out.success.all())

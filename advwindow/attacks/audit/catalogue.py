@@ -167,8 +167,9 @@ _CHECKS = (
             "images that stand."
         ),
         threshold=(
-            "More than one image, and significantly more than 1 % of those attacked: warn at the 5 % level, fail at the "
-            "0.1 % level. AutoAttack warns at 0.2 %, after attacks that are stronger than most audited ones."
+            "More than one image, and significantly more than 1 % of those attacked: warn at the 5 % level, fail "
+            "at the 0.1 % level. AutoAttack warns at 0.2 %, after attacks that are stronger than most audited "
+            "ones."
         ),
         meaning=(
             "An attack that sees more did worse: its gradients mislead it. This is the classic sign of masked "
@@ -409,13 +410,14 @@ _CHECKS = (
         title="Optimisation is complete",
         question="Had the loss stopped falling when the attack stopped?",
         computation=(
-            "The trace of the loss, shifted and scaled to [0, 1], as a running minimum: has it fallen by more than "
-            "0.05 over the last fifth of its values, at most 10? Looked at for images that stand. The source takes the "
-            "last 10 always, which for short attacks is most of the course; that count is reported beside it."
+            "The trace of the loss, shifted and scaled to [0, 1], as a running minimum: has it fallen by more "
+            "than 0.05 over the last fifth of its values, at most 10? Looked at for images that stand. The source "
+            "takes the last 10 always, which for short attacks is most of the course; that count is reported "
+            "beside it."
         ),
         threshold=(
-            "Significantly more than half of the images that stand (5 % level); traces of fewer than 10 values are "
-            "skipped."
+            "Significantly more than half of the images that stand (5 % level); traces of fewer than 10 values "
+            "are skipped."
         ),
         meaning="The attack gave up too early.",
         remedy="More steps, or another step size; S5 shows whether it matters.",
@@ -442,8 +444,8 @@ _CHECKS = (
         title="Unbounded attack wins",
         question="Does the audited attack itself succeed if epsilon is no limit?",
         computation=(
-            "The attack is run again with an epsilon that holds every image, its steps scaled along (in L1 at least 100 steps). Counted are "
-            "the images that stay correct; misclassified ones count as fooled."
+            "The attack is run again with an epsilon that holds every image, its steps scaled along (in L1 at "
+            "least 100 steps). Counted are the images that stay correct; misclassified ones count as fooled."
         ),
         threshold=(
             "More than one image, and significantly more than 1 % of those attacked: warn at the 5 % level, fail "

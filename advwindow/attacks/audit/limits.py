@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from advwindow.attacks.audit.evidence import FAIL_LEVEL, WARN_LEVEL, beyond, percent
 from advwindow.attacks.audit.findings import Finding, found, skipped
 from advwindow.attacks.audit.sample import attacked, fooled, standing
-from advwindow.attacks.budget import SPARSE_SHARE, Budget, Norm
+from advwindow.attacks.budget import Budget, Norm
 from advwindow.attacks.gradient import PGD
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def s4(case: Case) -> Finding:
     while len(index) > max(1, TOLERATED * total) and eps < largest.value:
         eps = min(2 * eps, largest.value)
         budget = largest if eps == largest.value else Budget(largest.norm, repr(eps))
-        outcome = case.setup.run(unhurried(case.setup.attack, case.budget.norm), budget, index)
+        outcome = case.setup.run(unhurried(case.setup.attack), budget, index)
         index = index[standing(outcome)]
     summary = f"At {case.budget.norm} {eps:.3g} {len(index)} of {total} images stand ({percent(len(index), total)})."
     return found("S4", beyond(len(index), total, TOLERATED), summary, left=len(index), images=total, eps=eps)
@@ -70,7 +70,7 @@ def i6(case: Case) -> Finding:
     elif not case.full:
         return skipped("I6", _QUICK)
     else:
-        base = case.setup.run(unhurried(case.setup.attack, case.budget.norm), whole_box(case), case.some)
+        base = case.setup.run(unhurried(case.setup.attack), whole_box(case), case.some)
     same = attacked(base) & ~fooled(base) & ~base.silent.cpu() & (base.prediction == base.labels).cpu()
     count, total, tried = int(same.sum()), len(base.status), int(attacked(base).sum())
     summary = f"Without a limit the attack fails on {count} of {tried} images ({percent(count, tried)})."
@@ -84,13 +84,9 @@ def whole_box(case: Case) -> Budget:
     return Budget(norm, repr(reach[norm]))
 
 
-def unhurried(attack: Attack, norm: Norm) -> Attack:
-    """The attack with steps that grow with epsilon, and in L1, where a step moves a share of the values, enough."""
-    grown = _changed(attack, {"step_size": None}) or attack
-    enough = round(1 / SPARSE_SHARE)
-    if norm is Norm.L1 and 0 < _parameter(grown, "steps") < enough:
-        return _changed(grown, {"steps": enough}) or grown
-    return grown
+def unhurried(attack: Attack) -> Attack:
+    """The attack with steps that grow with epsilon, where it has a step size of its own."""
+    return _changed(attack, {"step_size": None}) or attack
 
 
 def s5(case: Case) -> Finding:
