@@ -444,8 +444,8 @@ _CHECKS = (
         title="Unbounded attack wins",
         question="Does the audited attack itself succeed if epsilon is no limit?",
         computation=(
-            "The attack is run again with an epsilon that holds every image, its steps scaled along (in L1 at "
-            "least 100 steps). Counted are the images that stay correct; misclassified ones count as fooled."
+            "The attack is run again with an epsilon that holds every image, its steps scaled along. Counted are "
+            "the images that stay correct; misclassified ones count as fooled."
         ),
         threshold=(
             "More than one image, and significantly more than 1 % of those attacked: warn at the 5 % level, fail "
