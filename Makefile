@@ -19,11 +19,13 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[all]" --group dev
+	$(BIN)/python -m pip install --quiet --no-deps --group oracles
 	@touch $(STAMP)
 
 attack: $(STAMP)  ## attack the embedded network, look through the window, write the PDF
 	$(BIN)/advwindow attack attacks/quick.toml
 
+test: export OMP_NUM_THREADS = 1  # one worker for each core; more threads than cores are slower by far
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not bench"
 

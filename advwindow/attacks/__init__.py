@@ -41,7 +41,8 @@ from advwindow.attacks.gradient import BIM, FGSM, MIFGSM, PGD
 from advwindow.attacks.hopskipjump import HopSkipJump
 from advwindow.attacks.judge import judged_logits
 from advwindow.attacks.noise import matched_noise
-from advwindow.attacks.oracle import slope_at
+from advwindow.attacks.optimality import optimality
+from advwindow.attacks.oracle import Oracle, slope_at
 from advwindow.attacks.outcome import Outcome, Status
 from advwindow.attacks.square import Square
 
@@ -69,6 +70,7 @@ __all__ = [
     "Goal",
     "HopSkipJump",
     "Norm",
+    "Oracle",
     "Outcome",
     "Problem",
     "Square",
@@ -96,6 +98,7 @@ __all__ = [
     "make_budgets",
     "matched_noise",
     "mi_fgsm",
+    "optimality",
     "parse_eps",
     "perform",
     "pgd",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -42,10 +43,18 @@ class Found:
 
     def note(self, result: JobResult) -> None:
         """Keep the result if it is better; count its cost in any case."""
-        if self.best is None or _order(result) < _order(self.best):
-            self.best = result
+        self._weigh(result)
         spent = (result.forwards, result.backwards, result.zero_gradients, result.nonfinite_gradients)
         self.costs = [total + part for total, part in zip(self.costs, spent, strict=True)]
+
+    def inherit(self, other: Found) -> None:
+        """Take over the other's result if it is better; its costs stay where they arose."""
+        if other.best is not None:
+            self._weigh(other.best)
+
+    def _weigh(self, result: JobResult) -> None:
+        if self.best is None or _order(result) < _order(self.best):
+            self.best = result
 
 
 def _order(result: JobResult) -> tuple[bool, float, float]:
@@ -67,11 +76,10 @@ def fixed_budget(
         budgets: what may be spent, all in one norm.
         search: runs the jobs.
         jobs: sample and epsilon to its jobs, in order: restarts, targets.
-        until: ``"success"``: a sample's first success ends its search, and as balls are nested it counts at every
-            larger epsilon; ``"end"``: all jobs are run.
+        until: ``"success"``: a sample's first success ends its search; ``"end"``: all jobs are run.
 
     Returns:
-        The strongest that was found at each budget.
+        The strongest that was found at each budget. Balls are nested: what was found in a smaller one counts.
 
     Raises:
         UserError: a budget without epsilon.
@@ -79,20 +87,21 @@ def fixed_budget(
     if any(budget.minimal for budget in budgets):
         raise UserError("this attack needs an epsilon", got="none", fix="give eps, e.g. 8/255")
     values = [budget.value for budget in budgets]
+    order = sorted(range(len(values)), key=values.__getitem__)
     board = [[Found() for _ in problem.labels] for _ in budgets]
 
     def chain(sample: int) -> Generator[Job, JobResult, None]:
-        for place in sorted(range(len(values)), key=values.__getitem__):
+        for place in order:
             for job in jobs(sample, values[place]):
                 result = yield job
                 board[place][sample].note(result)
                 if until == "success" and result.success:
-                    for other, value in enumerate(values):
-                        if value >= values[place]:
-                            board[other][sample].best = result
                     return
 
     run_chains((chain(sample) for sample in range(len(problem.labels))), search, lanes=problem.lanes)
+    for smaller, larger in pairwise(order):
+        for below, above in zip(board[smaller], board[larger], strict=True):
+            above.inherit(below)
     return [candidates(found) for found in board]
 
 

@@ -138,7 +138,7 @@ class _TanhDescent:
         """Keep the iterate if it is the nearest so far; stop where due; return the hinge."""
         goal = Goal(state["class"], self.problem.goal.targeted)
         won = goal.safely_reached(logits, self.settings.kappa)
-        distance = size((point - state["image"]).double(), Norm.L2)
+        distance = size(point.double() - state["image"].double(), Norm.L2)
         keep_nearest(state, point, distance, goal.margin(logits), won)
         state["age"] = state["age"] + ~state["done"]
         hinge = self._hinge(logits, state["class"])

@@ -186,12 +186,12 @@ def _problem(request: Request, seed: int, batch_size: int | None, *, random: boo
 
 #: Numbers in a batch of images. On a CPU the memory that a larger one needs is handed back to the system and cleared
 #: again at every step, which costs more than a fuller batch gains.
-_BATCH_NUMBERS = {"cpu": 4 * 3 * 224 * 224}
+_BATCH_NUMBERS = {"cpu": 8 * 3 * 224 * 224}
 _BATCH_NUMBERS_ELSEWHERE = 128 * 3 * 224 * 224
 
 
 def default_lanes(images: Tensor) -> int:
-    """Jobs side by side: 4 images of 224 px on a CPU, 128 elsewhere, more of smaller ones; between 1 and 1024."""
+    """Jobs side by side: 8 images of 224 px on a CPU, 128 elsewhere, more of smaller ones; between 1 and 1024."""
     numbers = _BATCH_NUMBERS.get(images.device.type, _BATCH_NUMBERS_ELSEWHERE)
     return max(1, min(1024, numbers // max(1, images[0].numel())))
 

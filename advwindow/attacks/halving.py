@@ -11,7 +11,7 @@ from advwindow.attacks.ball import Ball
 from advwindow.attacks.budget import Norm, per_sample, size, steepest
 from advwindow.attacks.goal import Goal, targeted_dlr
 from advwindow.attacks.lanes import common_rows
-from advwindow.attacks.projections import _largest
+from advwindow.attacks.projections import largest_where
 from advwindow.attacks.record import charge, keep_strongest
 from advwindow.streams import stream
 
@@ -264,5 +264,5 @@ def _steepest_signs(gradient: Tensor, count: Tensor) -> Tensor:
     def enough(least: Tensor) -> Tensor:
         return (strength >= least[:, None]).sum(1) >= wanted
 
-    least = _largest(enough, count)
+    least = largest_where(enough, count)
     return gradient.sign() * (gradient.abs() >= per_sample(least, gradient))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ class Status(StrEnum):
     SKIPPED = "skipped_misclassified"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """The judged result of one attack at one budget on ``N`` samples.
 
@@ -83,6 +84,12 @@ class Outcome:
     in_box: Tensor
     silent: Tensor
     trace: Tensor
+
+    def __repr__(self) -> str:
+        """One line: what was attacked, and what came of it."""
+        counts = Counter(self.status)
+        parts = ", ".join(f"{counts[status]} {status.name.lower()}" for status in Status if counts[status])
+        return f"<Outcome of {self.attack} at {self.budget}: {len(self.status)} images, {parts or 'none attacked'}>"
 
     @property
     def checks(self) -> tuple[str, ...]:

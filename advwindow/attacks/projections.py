@@ -49,7 +49,7 @@ def onto_l1_ball(images: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
         torch.sub(size, less[:, None], out=rest)
         return torch.minimum(rest, kept, out=rest).clamp_min_(0).sum(1) > radius
 
-    less = _largest(too_far, radius).double()[:, None]
+    less = largest_where(too_far, radius).double()[:, None]
     exact, kept = size.double(), kept.double()
     full = exact - less >= kept
     shrinking = (exact > less) & ~full
@@ -81,7 +81,7 @@ def onto_l0_ball(images: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
     def enough(least: Tensor) -> Tensor:
         return (gain >= least[:, None]).sum(1) >= radius.floor().clamp_min(1)
 
-    least = _largest(enough, radius)[:, None]
+    least = largest_where(enough, radius)[:, None]
     above, equal = gain > least, gain == least
     stays = above | (equal & (equal.cumsum(1) <= count - above.sum(1, keepdim=True)))
     return torch.where((stays & (count > 0)).view_as(images), inside, centre)
@@ -130,7 +130,7 @@ def _all_together(strength: Tensor, unit: Tensor, room: Tensor, need: Tensor) ->
         torch.mul(pace, time[:, None], out=done)
         return torch.minimum(done, most, out=done).sum(1) < need
 
-    time = _largest(short, need)[:, None]
+    time = largest_where(short, need)[:, None]
     free = pace * time < most
     filled = torch.where(free, 0, most).sum(1, dtype=torch.float64)
     speed = torch.where(free, pace, 0).sum(1, dtype=torch.float64)
@@ -148,14 +148,14 @@ def _strongest_first(strength: Tensor, room: Tensor, need: Tensor) -> Tensor:
     def enough(least: Tensor) -> Tensor:
         return torch.mul(most, strength >= least[:, None], out=used).sum(1) >= wanted
 
-    least = _largest(enough, need)[:, None]
+    least = largest_where(enough, need)[:, None]
     above, equal = strength > least, strength == least
     missing = need - torch.where(above, most, 0).sum(1, dtype=torch.float64)
     share = (missing / torch.where(equal, most, 0).sum(1, dtype=torch.float64).clamp_min(1e-300)).clamp(0, 1).float()
     return torch.where(above, room, torch.where(equal, room * share[:, None], 0))
 
 
-def _largest(holds: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
+def largest_where(holds: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
     """The largest float32 for which a condition holds, for each sample; 0 where it holds for no positive number.
 
     Floats that are not negative are ordered like their bits.

