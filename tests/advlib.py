@@ -14,7 +14,7 @@ from tests.vision import optional_vision
 
 @functools.cache
 def adv_lib() -> ModuleType:
-    """adv_lib.attacks; it imports the deprecated distutils, and visdom, which only draws plots and need not be there."""
+    """adv_lib.attacks; it imports the deprecated distutils, and visdom, which only draws plots."""
     if importlib.util.find_spec("adv_lib") is None:
         pytest.skip("needs adv-lib")
     optional_vision("torchvision")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -18,7 +18,7 @@ class Timing(NamedTuple):
     """Seconds of each round, and what the last round returned."""
 
     seconds: tuple[float, ...]
-    returned: object
+    returned: Any
 
     @property
     def median(self) -> float:
@@ -38,9 +38,10 @@ def contest(
     """
     torch.set_num_threads(THREADS)
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    returned: dict[str, object] = {}
+    returned: dict[str, Any] = {}
+    names = list(contestants)
     for turn in range(-int(warm_up), rounds):
-        for name in contestants if turn % 2 else reversed(contestants):
+        for name in names if turn % 2 else reversed(names):
             started = time.perf_counter()
             returned[name] = contestants[name]()
             _wait()
@@ -51,8 +52,8 @@ def contest(
 
 def ratio(timings: Mapping[str, Timing], ours: str, *others: str) -> float:
     """Median over the rounds of seconds of the fastest of the others over ours: how many times faster we are."""
-    rounds = zip(timings[ours].seconds, *(timings[other].seconds for other in others), strict=True)
-    return statistics.median(min(theirs) / mine for mine, *theirs in rounds)
+    fastest = [min(seconds) for seconds in zip(*(timings[other].seconds for other in others), strict=True)]
+    return statistics.median(theirs / mine for mine, theirs in zip(timings[ours].seconds, fastest, strict=True))
 
 
 def report(title: str, timings: Mapping[str, Timing], notes: Mapping[str, str]) -> None:

@@ -9,7 +9,8 @@ import torch
 
 import advwindow as aw
 from advwindow.attacks import PGD, Goal, Oracle, Problem, default_lanes, make_budgets
-from advwindow.models import prepare
+from advwindow.models import Classifier, prepare
+from tests.vision import optional_vision
 
 from .contest import contest, ratio, report
 from .parts import Subject, accuracy_on, photographs
@@ -110,3 +111,24 @@ def test_equal_gradients():
     print(f"  the search takes {100 * (slower - 1):.1f} % longer than a bare loop")
     assert ratio(timings, "advwindow", f"torchattacks, batches of {BATCHES[0]}") >= 1.8
     assert slower <= 1.05
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu():
+    torchattacks = pytest.importorskip("torchattacks")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Classifier(optional_vision("torchvision").models.resnet50(), name="resnet50").cuda().eval()
+        images = torch.rand(128, 3, 224, 224).cuda()
+    with torch.no_grad():
+        labels = model(images).argmax(1)
+    theirs = torchattacks.PGD(model, eps=8 / 255, alpha=2 / 255, steps=STEPS)
+    timings = contest(
+        {
+            "advwindow": lambda: aw.attacks.pgd(model, images, labels, eps="8/255", step_size="2/255", steps=STEPS),
+            "torchattacks": lambda: theirs(images, labels),
+        },
+        rounds=3,
+    )
+    report(f"PGD-{STEPS} at 8/255 on a GPU, ResNet-50 with random weights, {len(images)} images", timings, {})
+    assert ratio(timings, "advwindow", "torchattacks") >= 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -42,8 +42,8 @@ def ground(name: str, folder: Path) -> Ground:
     images, labels = pixels("test", 20)
     subject = known(cifar_network(name.removeprefix("cifar-"), folder), images, labels, 64)
     if name == "cifar-standard":
-        return Ground(subject, ("1/255", "2/255", "4/255"), ("0.1", "0.2", "0.4"), 100, 9)
-    return Ground(subject, ("4/255", "8/255", "12/255"), ("0.5", "1", "1.5"), 100, 9)
+        return Ground(subject, ("1/255", "2/255", "4/255"), ("0.1", "0.2", "0.4"), 100, 5)
+    return Ground(subject, ("4/255", "8/255", "12/255"), ("0.5", "1", "1.5"), 100, 5)
 
 
 NETWORKS = ("cifar-standard", "cifar-robust", "efficientnet-lite0")
@@ -86,7 +86,7 @@ def fixed_rivals(subject: Subject, eps: str, length: str, steps: int) -> dict[st
 
 
 def ours_standing(subject: Subject, name: str, norm: str, eps: str, steps: int) -> int:
-    settings = {} if name == "fgsm" else {"steps": steps}
+    settings: dict[str, Any] = {} if name == "fgsm" else {"steps": steps}
     if name == "pgd":
         settings["step_size"] = make_budgets(eps, norm)[0].value / 4
     return aw.attacks.run_attack(name, *subject, eps=eps, norm=norm, **settings)[0].withstood()
@@ -110,11 +110,13 @@ def test_robust_accuracy_is_nowhere_higher(network, kept):
     assert not beaten
 
 
-def minimal_rivals(subject: Subject, gradients: int, constants: int) -> dict[str, tuple[dict, Callable[[], Tensor]]]:
+def minimal_rivals(
+    subject: Subject, gradients: int, constants: int
+) -> dict[str, tuple[dict[str, int], Callable[[], Tensor]]]:
     """By attack and norm: our settings, and adv-lib's attack with the same number of gradients."""
     lib = adv_lib()
     given = subject.model, subject.images, subject.labels
-    found: dict[str, tuple[dict, Callable[[], Tensor]]] = {
+    found: dict[str, tuple[dict[str, int], Callable[[], Tensor]]] = {
         "ddn l2": ({"steps": gradients}, lambda: lib.ddn(*given, steps=gradients, levels=None)),
         "cw l2": (
             {"steps": gradients, "search_steps": constants},
