@@ -69,11 +69,12 @@ class APGD:
             raise UserError("rho is a share of steps", got=str(self.rho), expected="a number from 0 to 1")
         check_until(self.until)
 
-    def cost(self) -> Cost:
-        """Most passes that one sample can cost at one budget; in L1 two more of each per start."""
+    def cost(self, norm: Norm = Norm.LINF) -> Cost:
+        """Most passes that one sample can cost at one budget."""
         ranked = self.loss == TARGETED_DLR
         starts = self.restarts * (self.targets if ranked else 1)
-        return Cost(starts * (self.steps + 1) + ranked, starts * self.steps)
+        steps = self.steps + (2 if norm is Norm.L1 else 0)
+        return Cost(starts * (steps + 1) + ranked, starts * steps)
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """The strongest example found for every sample at every budget.

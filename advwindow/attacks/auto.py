@@ -86,14 +86,12 @@ class Cascade(ABC):
             found.append("square is left out: it has no squares in l1")
         return tuple(found)
 
-    def cost(self) -> Cost:
-        """Most passes that one sample can cost at one budget; in L1 two more of each per start of APGD."""
-        totals = []
-        for norm in NORMS:
-            costs = [stage.attack.cost() for stage in self.stages(norm)]
-            # Each stage's result is looked at once more.
-            totals.append((sum(cost.forwards + 1 for cost in costs), sum(cost.backwards for cost in costs)))
-        return Cost(*(max(column) for column in zip(*totals, strict=True)))
+    def cost(self, norm: Norm = Norm.LINF) -> Cost:
+        """Most passes that one sample can cost at one budget."""
+        attacks = [stage.attack for stage in self.stages(norm)]
+        costs = [attack.cost(norm) if isinstance(attack, APGD) else attack.cost() for attack in attacks]
+        # Each stage's result is looked at once more.
+        return Cost(sum(cost.forwards + 1 for cost in costs), sum(cost.backwards for cost in costs))
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """The first success for every sample at every budget; for those without one the smallest margin found.

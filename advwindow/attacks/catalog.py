@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from advwindow.attacks.apgd import APGD
-from advwindow.attacks.auto import Auto, AutoQuick
+from advwindow.attacks.auto import Auto, AutoQuick, Cascade
+from advwindow.attacks.budget import Norm
 from advwindow.attacks.carlini import CW
 from advwindow.attacks.ddn import DDN
 from advwindow.attacks.door import Attack, Cost
@@ -172,14 +173,37 @@ def check_budget(name: str, parameters: Mapping[str, Any], budget: Budget) -> No
         raise UserError(f"{name} needs an epsilon", fix='write eps = ["8/255"], or --eps 8/255')
 
 
-def cost_per_sample(name: str, parameters: Mapping[str, Any]) -> Cost | None:
-    """Most passes that one sample can cost at one budget; None where a back end does not tell."""
+def cost_per_sample(
+    name: str, parameters: Mapping[str, Any], *, classes: int | None = None, norm: str = ""
+) -> Cost | None:
+    """Most passes that one sample can cost at one budget; None where a back end cannot tell.
+
+    Args:
+        name: of the attack.
+        parameters: its parameters.
+        classes: number of the network's outputs, on which the cost of some attacks of other libraries depends.
+        norm: of the budget; the attack's own without it.
+    """
     attack = make_attack(name, parameters)
     if isinstance(attack, TorchAttacks | Foolbox):
-        steps = parameters.get("steps")
-        return Cost(steps, steps) if isinstance(steps, int) else None
+        return attack.cost(classes=classes)
+    if isinstance(attack, APGD | Cascade):
+        return attack.cost(Norm.parse(norm or default_norm(name, parameters)))
     made: Native = attack  # type: ignore[assignment] # what the catalogue makes is one of ours or of a back end
     return made.cost()
+
+
+def attack_notes(name: str, parameters: Mapping[str, Any], *, classes: int, norm: str) -> tuple[str, ...]:
+    """Sentences to show beside a result: what an attack of several stages does otherwise than its protocol says.
+
+    Args:
+        name: of the attack.
+        parameters: its parameters.
+        classes: number of the network's outputs.
+        norm: of the budget.
+    """
+    attack = make_attack(name, parameters)
+    return attack.notes(classes, Norm.parse(norm)) if isinstance(attack, Cascade) else ()
 
 
 def _native(name: str) -> AttackInfo:

@@ -12,7 +12,7 @@ import torch
 
 from advwindow.attacks.budget import Norm, per_sample
 from advwindow.attacks.foolbox_starts import STARTED, criterion, from_starts
-from advwindow.attacks.foreign_facts import ALL_NORMS, FACTS, Access, Facts
+from advwindow.attacks.foreign_facts import ALL_NORMS, FACTS, Access, Facts, family_source
 from advwindow.attacks.foreign_runs import class_names, find_class, load_library, run_in_batches
 from advwindow.errors import UserError, did_you_mean
 
@@ -83,12 +83,21 @@ class Foreign(ABC):
 
     @property
     def source(self) -> str:
-        """The arXiv number in the library's own documentation of the class, or ``""``; of an alias, the class."""
+        """The publication that the class documents, or else that of its family; of an alias, the class.
+
+        ``""`` where nobody tells.
+        """
         kind = self._class()
         if kind.__name__ != self.name:
             return f"is {kind.__name__}"
         found = re.search(r"arxiv\.org/(?:abs|pdf)/(\d+\.\d+)", kind.__doc__ or "")
-        return f"arXiv {found[1]}" if found else ""
+        return f"arXiv {found[1]}" if found else family_source(self.name)
+
+    @property
+    def remark(self) -> str:
+        """What it asks of its user, in words: ``"untargeted only; needs numba"``."""
+        goals = {"any": [], "untargeted": ["untargeted only"], "targeted": ["targeted only"]}[self.facts.goals]
+        return "; ".join([*goals, *([f"needs {self.facts.needs}"] if self.facts.needs else [])])
 
     def cost(self, *, classes: int | None = None) -> Cost | None:
         """Most passes for one sample at one budget; None where that cannot be told.

@@ -42,11 +42,14 @@ class Facts:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def passes(self, parameters: Mapping[str, Any], classes: int | None) -> Cost | None:
-        """Most passes of one sample; None where they depend on what is not known."""
+        """Most passes of one sample; None where they depend on what is not known, or on parameters of no use."""
         if self.cost is None:
             return None
-        spent = self.cost({**parameters, "classes": math.nan if classes is None else classes})
-        return None if any(math.isnan(part) for part in spent) else Cost(*(math.ceil(part) for part in spent))
+        try:
+            spent = self.cost({**parameters, "classes": math.nan if classes is None else classes})
+            return Cost(*(math.ceil(part) for part in spent))
+        except (TypeError, ValueError, OverflowError):  # text for a number, NaN, infinity: the library will complain
+            return None
 
 
 #: Classes of the libraries that are no attacks by themselves, with the reason.
@@ -248,3 +251,21 @@ FOOLBOX: dict[str, Facts] = {
     "VirtualAdversarialAttack": Facts(_each(forwards=2), goals="untargeted", defaults={"steps": 10}),
 }
 FACTS = {"torchattacks": TORCHATTACKS, "foolbox": FOOLBOX}
+
+#: Publications of foolbox's families whose members' documentation names none, by a part of the class name.
+_FAMILIES = {
+    "MomentumIterative": "arXiv 1710.06081",
+    "BasicIterative": "arXiv 1607.02533",
+    "ProjectedGradientDescent": "arXiv 1706.06083",
+    "FastGradientAttack": "arXiv 1412.6572",
+    "FMN": "arXiv 2102.12827",
+    "EAD": "arXiv 1709.04114",
+    "BrendelBethge": "arXiv 1907.01003",
+    "ClippingAware": "arXiv 2007.07677",
+    "NewtonFool": "Jang 2017, ACSAC",
+}
+
+
+def family_source(name: str) -> str:
+    """Where the family of foolbox's attacks is published that a class name tells of; ``""`` for none."""
+    return next((source for part, source in _FAMILIES.items() if part in name), "")

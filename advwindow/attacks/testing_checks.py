@@ -8,13 +8,15 @@ import numpy as np
 import torch
 
 from advwindow.attacks.budget import size
-from advwindow.attacks.door import Candidates, perform
+from advwindow.attacks.door import perform
+from advwindow.attacks.isolation import private_randomness
 from advwindow.attacks.outcome import Status
 from advwindow.attacks.testing_parts import (
     CLASSES,
-    accident_after,
+    Accident,
     changed,
     convolutional,
+    demand,
     grid_images,
     labels_of,
     linear,
@@ -34,18 +36,10 @@ if TYPE_CHECKING:
 ROUNDING = 1e-4
 
 
-def demand(condition: bool | Tensor, complaint: str) -> None:  # noqa: FBT001 - reads like assert
-    """Raise `AssertionError` unless the condition holds, also where Python leaves assertions out."""
-    if not bool(condition):
-        raise AssertionError(complaint)
-
-
 def bounds(subject: Subject) -> None:
     """Returns images: one for each sample, float32, finite, in [0, 1]; and one fact for each sample."""
     for problem in (subject.problem(convolutional(), random_images()), subject.problem(linear(), grid_images())):
-        found = subject.run(problem)
-        demand(len(found) == len(subject.budgets), f"{len(found)} results for {len(subject.budgets)} budgets")
-        for candidates in found:
+        for candidates in subject.run(problem):
             _demand_images(candidates.images, problem.images)
             _demand_facts(candidates, len(problem.images))
 
@@ -94,9 +88,10 @@ def deterministic(subject: Subject) -> None:
 def randomness(subject: Subject) -> None:
     """Leaves the global random states of torch, NumPy and Python untouched."""
     problem = subject.problem(convolutional(), random_images())
-    before = random_state()
-    subject.run(problem)
-    touched = changed(before, random_state())
+    with private_randomness(subject.seed, "conformance"):  # whoever seeds the states here leaves others behind
+        before = random_state()
+        subject.run(problem)
+        touched = changed(before, random_state())
     demand(not touched, f"the global random state of {touched} has changed")
 
 
@@ -132,25 +127,32 @@ def exceptions(subject: Subject) -> None:
     """Leaves all that as it was, and the random states, where the network raises an exception."""
     for passes in (0, 1, 4):
         problem = subject.problem(convolutional(), random_images())
-        hook = problem.model.module.register_forward_pre_hook(accident_after(passes))
-        before, drawn = state_of(problem), random_state()
-        try:
-            subject.run(problem)
-        except Exception as error:  # noqa: BLE001 - an attack may wrap what the network raised
-            demand(stems_from_accident(error), f"the network's exception became an unrelated {error!r}")
-        finally:
-            touched = changed(before, state_of(problem)) or changed(drawn, random_state())
-            hook.remove()
+        accident = Accident(passes)
+        hook = problem.model.module.register_forward_pre_hook(accident)
+        raised: Exception | None = None
+        with private_randomness(subject.seed, "conformance"):
+            before = state_of(problem) | random_state()
+            try:
+                subject.run(problem)
+            except Exception as error:  # noqa: BLE001 - an attack may wrap what the network raised
+                raised = error
+            touched = changed(before, state_of(problem) | random_state())
+        hook.remove()
         demand(not touched, f"not as before an exception in forward pass {passes + 1}: {touched}")
+        if raised is not None and not accident.happened:
+            raise raised
+        demand(raised is not None or not accident.happened, f"an exception in forward pass {passes + 1} is swallowed")
+        demand(raised is None or stems_from_accident(raised), f"the network's exception became an unrelated {raised!r}")
 
 
 def empty(subject: Subject) -> None:
-    """Has nothing to do where there are no images."""
-    nothing = random_images()[:0]
-    labels = torch.zeros(0, dtype=torch.int64)
-    outcomes = perform("subject", subject.attack, linear(), nothing, labels, subject.budgets, seed=subject.seed)
-    demand(len(outcomes) == len(subject.budgets), f"{len(outcomes)} outcomes for {len(subject.budgets)} budgets")
-    demand(all(out.images.shape == nothing.shape for out in outcomes), "images come back where there were none")
+    """Has nothing to do, even before its first run, where no image is there or none is classified correctly."""
+    model, images = linear(), random_images()
+    for shown in (images[:0], images):
+        labels = (labels_of(model, shown) + 1) % CLASSES
+        outcomes = perform("subject", subject.attack, model, shown, labels, subject.budgets, seed=subject.seed)
+        demand(len(outcomes) == len(subject.budgets), f"{len(outcomes)} outcomes for {len(subject.budgets)} budgets")
+        demand(all(torch.equal(out.images, shown) for out in outcomes), "images change though none is to be attacked")
 
 
 def misclassified(subject: Subject) -> None:
@@ -177,7 +179,7 @@ def misclassified(subject: Subject) -> None:
 def monotone(subject: Subject) -> None:
     """Succeeds at a larger budget wherever it does at a smaller one."""
     model = linear()
-    problem = subject.problem(model, random_images())
+    problem = subject.problem(model, random_images(24))
     smaller = torch.zeros(len(problem.images), dtype=torch.bool)
     for asked, found in zip(subject.budgets, subject.run(problem), strict=True):
         larger = subject.succeeded(model, problem, found, asked)

@@ -20,7 +20,7 @@ from advwindow.models import Classifier, prepare
 from advwindow.streams import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
 CLASSES = 5
 SHAPE = (3, 8, 8)
@@ -31,6 +31,12 @@ EPSILONS = {
     Norm.L1: ("0.5", "2", "12"),
     Norm.L0: ("1", "4", "24"),
 }
+
+
+def demand(condition: bool | Tensor, complaint: str) -> None:  # noqa: FBT001 - reads like assert
+    """Raise `AssertionError` unless the condition holds, also where Python leaves assertions out."""
+    if not bool(condition):
+        raise AssertionError(complaint)
 
 
 class Linear(nn.Module):
@@ -120,8 +126,11 @@ class Subject:
         return Problem(prepared, Oracle(prepared), images.clone(), labels, goal, ids, self.seed, len(images))
 
     def run(self, problem: Problem, budgets: Sequence[Budget] | None = None) -> list[Candidates]:
-        """Candidates at these budgets, all of them by default."""
-        return [*self.attack(problem, self.budgets if budgets is None else budgets)]
+        """Candidates at these budgets, all of them by default; raises `AssertionError` unless there is one for each."""
+        asked = self.budgets if budgets is None else budgets
+        found = [*self.attack(problem, asked)]
+        demand(len(found) == len(asked), f"{len(found)} results for {len(asked)} budgets")
+        return found
 
     def succeeded(self, model: Classifier, problem: Problem, found: Candidates, budget: Budget) -> Tensor:
         """``(n,)`` bool: what the judge says of candidates."""
@@ -176,15 +185,23 @@ class AccidentError(RuntimeError):
     """What a network raises here while it is attacked."""
 
 
-def accident_after(passes: int) -> Callable[[nn.Module, object], None]:
-    """A forward hook that lets so many passes through and stops the next one."""
-    left: Iterator[int] = iter(range(passes))
+class Accident:
+    """A forward hook that lets so many passes through and stops every later one.
 
-    def stop(_: nn.Module, __: object) -> None:
-        if next(left, None) is None:
+    Attributes:
+        happened: whether it has stopped one.
+    """
+
+    def __init__(self, passes: int) -> None:
+        self._left = passes
+        self.happened = False
+
+    def __call__(self, _: nn.Module, __: object) -> None:
+        """Raise `AccidentError` when it is time."""
+        self._left -= 1
+        self.happened = self._left < 0
+        if self.happened:
             raise AccidentError
-
-    return stop
 
 
 def stems_from_accident(error: BaseException | None) -> bool:

@@ -4,16 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from torch import Tensor
 
     from advwindow.models import Classifier
+
+#: The costs of some attacks grow with the network's outputs; they are listed for so many.
+CLASSES = 1000
+
+
+class AttackRow(NamedTuple):
+    """One attack, as text.
+
+    Attributes:
+        name: what a sweep file calls it.
+        norms: the default first.
+        access: ``"white"``, ``"score"`` or ``"decision"``.
+        cost: most passes that one sample can cost at one budget.
+        source: where it is published, which class it is another name for, or the library where nobody tells.
+        remark: what it does or needs.
+    """
+
+    name: str
+    norms: str
+    access: str
+    cost: str
+    source: str
+    remark: str
+
+
+HEADER = AttackRow("ATTACK", "NORMS", "ACCESS", "COST PER SAMPLE, AT MOST", "SOURCE", "REMARK")
 
 
 def listing(
@@ -21,12 +47,90 @@ def listing(
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Reference of a model, for layers.")] = None,
     pattern: Annotated[list[str] | None, typer.Option("--layer", help="Pattern of layer names.")] = None,
 ) -> None:
-    """List models, images, words, attacks, or the layers of a model; the default choice of layers is marked."""
-    rows = _layers(model or "sample:efficientnet-lite0", pattern or []) if what == "layers" else _LISTS[what]()
+    """List models, images, words, attacks, or the layers of a model; the default choice of layers is marked.
+
+    An attack's cost is told in forward passes and gradients: at one budget in its first norm, with default parameters.
+    """
+    match what:
+        case "attacks":
+            lines = attack_lines()
+        case "layers":
+            lines = aligned(_layers(model or "sample:efficientnet-lite0", pattern or []))
+        case _:
+            lines = aligned(_LISTS[what]())
+    for line in lines:
+        typer.echo(line)
+
+
+def aligned(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """One line for each row, columns below each other.
+
+    Example:
+        >>> list(aligned([("name", "norms"), ("fgsm", "linf"), ("hop-skip-jump", "l2")]))
+        ['name           norms', 'fgsm           linf', 'hop-skip-jump  l2']
+    """
     table = [tuple(map(str, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def attack_lines() -> Iterator[str]:
+    """Our own attacks, then those of each back end, as tables with a header; a missing back end is one line."""
+    from advwindow.attacks.catalog import BACK_ENDS
+    from advwindow.errors import MissingExtraError
+
+    yield from aligned([HEADER, *own_attacks()])
+    for library in BACK_ENDS:
+        yield ""
+        try:
+            rows = foreign_attacks(library)
+        except MissingExtraError as error:
+            yield f"{library}:NAME  {error}"
+        else:
+            yield from aligned([HEADER, *rows])
+
+
+def own_attacks() -> list[AttackRow]:
+    """Our own attacks; the remark says what they do."""
+    from advwindow.attacks import NATIVE
+
+    return [
+        AttackRow(name, " ".join(info.norms), info.access, _cost(name), info.source, info.summary)
+        for name, info in NATIVE.items()
+    ]
+
+
+def foreign_attacks(library: str) -> list[AttackRow]:
+    """All attacks of a back end, raises `MissingExtraError`; the remark says what they need."""
+    from advwindow.attacks.catalog import BACK_ENDS, foreign_names
+
+    kind = BACK_ENDS[library]
+    attacks = [kind(name.removeprefix(f"{library}:")) for name in foreign_names(library)]
+    return [
+        AttackRow(
+            attack.full_name,
+            " ".join(attack.norms()),
+            attack.access,
+            _cost(attack.full_name),
+            attack.source or f"{library} itself",
+            attack.remark,
+        )
+        for attack in attacks
+    ]
+
+
+def _cost(name: str) -> str:
+    """E.g. ``11 fwd 10 grad``, with default parameters and in the first norm."""
+    from advwindow.attacks import cost_per_sample
+
+    cost = cost_per_sample(name, {})
+    known = cost or cost_per_sample(name, {}, classes=CLASSES)
+    if known is None:
+        return "not known"
+    kinds = {"fwd": known.forwards, "grad": known.backwards}
+    passes = " ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count) or "nothing"
+    return passes if cost else f"{passes} at {CLASSES:,} classes"
 
 
 def _models() -> Iterable[tuple[str, ...]]:
@@ -45,21 +149,6 @@ def _words() -> Iterable[tuple[str, ...]]:
     from advwindow.words import word_refs
 
     return word_refs()
-
-
-def _attacks() -> Iterable[tuple[str, ...]]:
-    from advwindow.attacks import NATIVE, foreign_names
-    from advwindow.errors import MissingExtraError
-
-    for name, info in NATIVE.items():
-        yield name, " ".join(info.norms), info.summary, info.source
-    for library in ("torchattacks", "foolbox"):
-        try:
-            names = foreign_names(library)
-        except MissingExtraError as error:
-            yield f"{library}:NAME", "", str(error), ""
-        else:
-            yield from ((name, "", f"of the library {library}", "") for name in names)
 
 
 def _layers(reference: str, patterns: list[str]) -> Iterable[tuple[str, ...]]:
@@ -92,5 +181,4 @@ _LISTS: dict[str, Callable[[], Iterable[tuple[str, ...]]]] = {
     "models": _models,
     "images": _images,
     "words": _words,
-    "attacks": _attacks,
 }

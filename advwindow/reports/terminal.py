@@ -20,6 +20,7 @@ from advwindow.reports.text import (
     count,
     distance,
     eps_name,
+    listing,
     norm_name,
     number,
     percent,
@@ -60,6 +61,10 @@ class Planned(Protocol):
     def gradients(self) -> int:
         """Most gradients that the attack can spend; 0 if it does not tell."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the attack does otherwise here than its protocol says."""
+
 
 def print_run(run: RunDirectory, console: Console) -> None:
     """The findings of a run: attacks, layers by verdict, what to keep in mind.
@@ -96,10 +101,15 @@ def print_plan(
         console.print()
         _say(console, _subject(subject), style="bold")
         table = _table("attack", ("images", "right"), ("gradients", "right"), *(["state"] if done else []))
+        notes: dict[str, list[str]] = {}
         for cell in group:
+            for note in cell.notes:
+                notes.setdefault(note, []).append(names[cell.spec.cell_id])
             state = ["done" if cell.spec.cell_id in done else "to do"] if done else []
             table.add_row(Text(names[cell.spec.cell_id]), f"{cell.images:,}", _cost(cell.gradients), *state)
         console.print(table)
+        for note, who in notes.items():
+            _say(console, f"! {listing(who)}: {note}", style="dim")
     left = [cell for cell in cells if cell.spec.cell_id not in done]
     _say(console, _estimate(left, gradients_per_second))
 

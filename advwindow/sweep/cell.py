@@ -10,7 +10,17 @@ import numpy as np
 import polars as pl
 import torch
 
-from advwindow.attacks import Norm, Outcome, Status, default_lanes, make_attack, make_budgets, matched_noise, perform
+from advwindow.attacks import (
+    Norm,
+    Outcome,
+    Status,
+    attack_notes,
+    default_lanes,
+    make_attack,
+    make_budgets,
+    matched_noise,
+    perform,
+)
 from advwindow.runs import CellResult, CellSpec, package_versions, wilson
 from advwindow.streams import stream
 from advwindow.window import Window, WindowReport
@@ -54,7 +64,7 @@ def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResu
     attack_seconds = time.perf_counter() - started
     tried = torch.tensor([status is not Status.SKIPPED for status in outcome.status], device=study.pixels.device)
     report = _look(spec, study, outcome, tried.nonzero().squeeze(1), transport)
-    summary = _summary(study, outcome, report) | {
+    summary = _summary(spec, study, outcome, report) | {
         "attack_seconds": round(attack_seconds, 3),
         "window_seconds": round(time.perf_counter() - started - attack_seconds, 3),
     }
@@ -135,8 +145,8 @@ def _look(spec: CellSpec, study: Study, outcome: Outcome, tried: Tensor, transpo
     )
 
 
-def _summary(study: Study, outcome: Outcome, report: WindowReport) -> dict[str, Any]:
-    count = len(study.images)
+def _summary(spec: CellSpec, study: Study, outcome: Outcome, report: WindowReport) -> dict[str, Any]:
+    count, classes = study.clean_logits.shape
     clean = wilson(int(study.correct.sum()), count)
     robust = wilson(outcome.withstood(), count)
     won = outcome.success
@@ -157,7 +167,10 @@ def _summary(study: Study, outcome: Outcome, report: WindowReport) -> dict[str, 
         "backwards": int(outcome.backwards.sum()),
         "zero_gradients": int(outcome.zero_gradients.sum()),
         "nonfinite_gradients": int(outcome.nonfinite_gradients.sum()),
-        "caveats": list(report.caveats),
+        "caveats": [
+            *attack_notes(spec.attack, spec.parameters, classes=classes, norm=spec.norm),
+            *report.caveats,
+        ],
         "versions": package_versions(),
     }
 

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advwindow.attacks import cost_per_sample
+from advwindow.attacks import attack_notes, cost_per_sample
 from advwindow.runs import CellSpec, short_hash
 from advwindow.sweep.study import Study, load_study
 
@@ -26,11 +26,13 @@ class PlannedCell:
         spec: what to compute.
         images: correctly classified images, those that are attacked.
         gradients: most gradients the attack can spend; 0 where a back end does not tell.
+        notes: what the attack does otherwise here than its protocol says, in sentences.
     """
 
     spec: CellSpec
     images: int
     gradients: int
+    notes: tuple[str, ...] = ()
 
 
 class Library:
@@ -66,7 +68,11 @@ def _cells(sweep: Sweep, library: Library) -> Iterator[PlannedCell]:
     for model, images, words in itertools.product(sweep.models, sweep.images, sweep.words):
         study = library.study(model, images, words)
         for entry, seed in itertools.product(sweep.attack, sweep.seeds):
-            cost = study.count_gradients(cost_per_sample(entry.name, entry.parameters))
+            classes = study.clean_logits.shape[1]
+            cost = study.count_gradients(
+                cost_per_sample(entry.name, entry.parameters, classes=classes, norm=entry.norm)
+            )
+            notes = attack_notes(entry.name, entry.parameters, classes=classes, norm=entry.norm)
             for eps in entry.eps:
                 spec = CellSpec(
                     model=model,
@@ -83,4 +89,4 @@ def _cells(sweep: Sweep, library: Library) -> Iterator[PlannedCell]:
                     seed=seed,
                     **sweep.window.model_dump(),
                 )
-                yield PlannedCell(spec, int(study.correct.sum()), cost)
+                yield PlannedCell(spec, int(study.correct.sum()), cost, notes)

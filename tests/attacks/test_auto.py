@@ -232,8 +232,8 @@ def test_a_sample_that_withstands_everything_costs_what_its_stages_cost(norm):
 @pytest.mark.parametrize("attack", [SMALL, Auto(), AutoQuick()], ids=["small", "auto", "quick"])
 def test_cost_covers_the_stages_of_every_norm(attack, norm):
     costs = [stage.attack.cost() for stage in attack.stages(Norm(norm))]
-    assert attack.cost().backwards >= sum(cost.backwards for cost in costs)
-    assert attack.cost().forwards >= sum(cost.forwards for cost in costs) + len(costs)
+    assert attack.cost(Norm(norm)).backwards >= sum(cost.backwards for cost in costs)
+    assert attack.cost(Norm(norm)).forwards >= sum(cost.forwards for cost in costs) + len(costs)
 
 
 def test_costs_of_the_defaults():

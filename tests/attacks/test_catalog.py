@@ -1,8 +1,25 @@
+import math
+from dataclasses import fields
+
 import pytest
 
-from advwindow.attacks import CW, FGSM, PGD, Budget, Norm
-from advwindow.attacks.catalog import attack_names, check_budget, cost_per_sample, default_norm, make_attack
+from advwindow.attacks import CW, FGSM, NATIVE, PGD, Budget, Norm, make_budgets, perform
+from advwindow.attacks.catalog import (
+    attack_names,
+    attack_notes,
+    check_budget,
+    complete_parameters,
+    cost_per_sample,
+    default_norm,
+    make_attack,
+)
 from advwindow.errors import UserError
+
+from .nets import conv, images, labelled
+from .test_testing import SMALL
+
+#: Attacks that stop where nothing is gained any more.
+ENDS_EARLY = ("cw",)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("fgsm", FGSM), ("pgd", PGD), ("cw", CW)])
@@ -40,12 +57,50 @@ def test_mistakes_are_found_before_anything_runs(name, parameters, message):
         ("mi-fgsm", {"steps": 4}, (5, 4)),
         ("pgd", {"steps": 7, "restarts": 3}, (24, 21)),
         ("cw", {"steps": 10, "search_steps": 4}, (40, 40)),
-        ("foolbox:LinfPGD", {"steps": 9}, (9, 9)),
-        ("foolbox:LinfPGD", {}, None),
+        ("foolbox:LinfPGD", {"steps": 9}, (10, 9)),
+        ("foolbox:LinfPGD", {}, (41, 40)),
+        ("foolbox:LinfPGD", {"steps": "many"}, None),
+        ("foolbox:BoundaryAttack", {"steps": math.inf}, None),
+        ("foolbox:HopSkipJumpAttack", {}, None),
+        ("foolbox:VirtualAdversarialAttack", {}, (12, 10)),
     ],
 )
 def test_the_cost_of_a_sample_is_known_beforehand(name, parameters, count):
     assert cost_per_sample(name, parameters) == count
+
+
+def test_costs_that_depend_on_the_number_of_classes():
+    assert cost_per_sample("foolbox:L2DeepFoolAttack", {"candidates": None}) is None
+    assert cost_per_sample("foolbox:L2DeepFoolAttack", {"candidates": None}, classes=10) == (452, 450)
+    assert cost_per_sample("pgd", {}, classes=10) == cost_per_sample("pgd", {})
+
+
+@pytest.mark.parametrize(("name", "norm"), [(name, norm) for name, info in NATIVE.items() for norm in info.norms])
+def test_no_sample_costs_more_than_its_attack_tells(name, norm):
+    """At an epsilon where every sample withstands, so that nothing ends early."""
+    model, x = conv(), images(3)
+    told = cost_per_sample(name, SMALL[name], norm=norm)
+    eps = "1" if norm == "l0" else "1e-6"
+    (out,) = perform(name, make_attack(name, SMALL[name]), model, x, labelled(model, x), make_budgets(eps, norm))
+    assert int(out.forwards.max()) <= told.forwards
+    assert int(out.backwards.max()) <= told.backwards
+    assert 2 * int(out.forwards.max()) >= told.forwards or name in ENDS_EARLY
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_the_small_parameters_of_the_tests_are_those_of_the_attack(name):
+    assert set(SMALL[name]) <= {field.name for field in fields(NATIVE[name].make)}
+
+
+def test_notes_are_those_of_the_cascades():
+    assert attack_notes("pgd", {}, classes=2, norm="linf") == ()
+    assert attack_notes("foolbox:LinfPGD", {}, classes=2, norm="linf") == ()
+    assert attack_notes("auto", {}, classes=1000, norm="linf") == ()
+    assert attack_notes("auto", complete_parameters("auto", {}), classes=10, norm="l1") == (
+        "square is left out: it has no squares in l1",
+    )
+    (changed,) = attack_notes("auto", {"steps": 20}, classes=10, norm="linf")
+    assert changed == "not the standard protocol: steps = 20 instead of 100"
 
 
 @pytest.mark.parametrize(

@@ -372,6 +372,22 @@ def test_all_attacks_of_a_library_are_listed_under_all_their_names():
     assert "foolbox:Attack" not in names
     assert _made("foolbox:LinfPGD").source == "is LinfProjectedGradientDescentAttack"
     assert _made("foolbox:BoundaryAttack").source == "arXiv 1712.04248"
+    assert _made("foolbox:LinfMomentumIterativeFastGradientMethod").source == "arXiv 1710.06081"
+    assert _made("foolbox:L1MomentumIterativeFastGradientMethod").source == "arXiv 1710.06081"
+    assert _made("foolbox:InversionAttack").source == "arXiv 1607.02533"
+    assert _made("foolbox:GaussianBlurAttack").source == ""
+
+
+def test_an_attack_says_what_it_asks_of_its_user():
+    assert _made("foolbox:LinfPGD").remark == ""
+    assert _made("foolbox:GenAttack").remark == "targeted only"
+    assert _made("foolbox:L2BrendelBethgeAttack").remark == "needs numba"
+    assert _made("torchattacks:APGDT").remark == "untargeted only; needs at least four classes"
+
+
+def test_costs_of_parameters_of_no_use_are_not_told():
+    assert _made("foolbox:LinfPGD", steps="many").cost() is None
+    assert _made("foolbox:BoundaryAttack", steps=float("inf")).cost() is None
 
 
 @pytest.mark.parametrize("name", ["foolbox:LinfPGD", "torchattacks:PGD", "torchattacks:Square"])

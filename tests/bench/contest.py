@@ -53,7 +53,8 @@ def contest(
 def ratio(timings: Mapping[str, Timing], ours: str, *others: str) -> float:
     """Median over the rounds of seconds of the fastest of the others over ours: how many times faster we are."""
     fastest = [min(seconds) for seconds in zip(*(timings[other].seconds for other in others), strict=True)]
-    return statistics.median(theirs / mine for mine, theirs in zip(timings[ours].seconds, fastest, strict=True))
+    ratios: list[float] = [theirs / mine for mine, theirs in zip(timings[ours].seconds, fastest, strict=True)]
+    return statistics.median(ratios)
 
 
 def report(title: str, timings: Mapping[str, Timing], notes: Mapping[str, str]) -> None:

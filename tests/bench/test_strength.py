@@ -110,13 +110,14 @@ def test_robust_accuracy_is_nowhere_higher(network, kept):
     assert not beaten
 
 
-def minimal_rivals(
-    subject: Subject, gradients: int, constants: int
-) -> dict[str, tuple[dict[str, int], Callable[[], Tensor]]]:
+Pair = tuple[dict[str, int], "Callable[[], Tensor]"]
+
+
+def minimal_rivals(subject: Subject, gradients: int, constants: int) -> dict[str, Pair]:
     """By attack and norm: our settings, and adv-lib's attack with the same number of gradients."""
     lib = adv_lib()
     given = subject.model, subject.images, subject.labels
-    found: dict[str, tuple[dict[str, int], Callable[[], Tensor]]] = {
+    found: dict[str, Pair] = {
         "ddn l2": ({"steps": gradients}, lambda: lib.ddn(*given, steps=gradients, levels=None)),
         "cw l2": (
             {"steps": gradients, "search_steps": constants},

@@ -21,6 +21,7 @@ class Cell:
     spec: CellSpec
     images: int
     gradients: int
+    notes: tuple[str, ...] = ()
 
 
 def printed(what, *arguments, width=120, colour=False, **options) -> str:
@@ -112,6 +113,15 @@ def test_plan_tells_what_is_done(run):
     assert "FGSM L∞ 4/255 18 100 done" in text
     assert "PGD L∞ 1/255 18 100 to do" in text
     assert "5 cells to compute: at most 500 gradients, about 12 s" in text
+
+
+def test_plan_tells_once_what_is_not_as_the_protocol_says(run):
+    cells = [
+        Cell(spec, 18, 100, ("no [bold]squares[/bold]",) if place < 2 else ()) for place, spec in enumerate(run.specs)
+    ]
+    text = " ".join(printed(print_plan, cells, 40.0).split())
+    assert text.count("! FGSM L∞ 4/255 and PGD L∞ 1/255: no [bold]squares[/bold]") == 1
+    assert text.count("!") == 1
 
 
 @pytest.mark.parametrize(

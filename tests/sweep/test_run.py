@@ -214,3 +214,15 @@ def test_kill_9_then_resume_gives_equal_tables(study, tmp_path):
     assert not list((tmp_path / "killed" / "cells").glob(".tmp-*"))
     for left, right in zip(_numbers(resumed), _numbers(whole), strict=True):
         assert_frame_equal(left, right, abs_tol=1e-5)
+
+
+def test_what_is_not_as_the_protocol_says_is_planned_and_kept(study, tmp_path):
+    attacks = [{"name": "auto", "norm": "l1", "eps": ["0.01"], "steps": 2}, ATTACKS[0]]
+    sweep = make_sweep(_content(study, attacks))
+    missing = "square is left out: it has no squares in l1"
+    auto, fgsm = make_plan(sweep, Library(torch.device("cpu")))
+    assert auto.notes == ("not the standard protocol: steps = 2 instead of 100", missing)
+    assert fgsm.notes == ()
+    run = run_sweep(sweep, out=tmp_path / "run")
+    assert missing in run.directory.summary(auto.spec)["caveats"]
+    assert missing not in run.directory.summary(fgsm.spec)["caveats"]

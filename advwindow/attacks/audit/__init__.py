@@ -4,5 +4,6 @@ from advwindow.attacks.audit.catalogue import CheckInfo, codes, explain
 from advwindow.attacks.audit.conduct import audit
 from advwindow.attacks.audit.findings import Audit, Finding
 from advwindow.attacks.audit.findings import Level as AuditLevel
+from advwindow.attacks.audit.trial import SINGLE_STEP, Trial
 
-__all__ = ["Audit", "AuditLevel", "CheckInfo", "Finding", "audit", "codes", "explain"]
+__all__ = ["SINGLE_STEP", "Audit", "AuditLevel", "CheckInfo", "Finding", "Trial", "audit", "codes", "explain"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from advwindow.attacks.audit.sample import attacked, carries_successes, fooled, same_budget, spread, standing, take
+from advwindow.attacks.audit.sample import attacked, spread, standing, take
+from advwindow.attacks.audit.trial import Trial
 from advwindow.attacks.budget import Budget, Norm
 from advwindow.attacks.door import IMAGES_TO_TRY, RANDOM_DRAWS, perform
 from advwindow.attacks.isolation import private_randomness
@@ -99,21 +100,25 @@ class Setup:
 
 @dataclass(frozen=True)
 class Case:
-    """A setup, what kind of network it has, and the outcomes at hand.
+    """A setup, what kind of network it has, and what attacks did to its images.
 
     Attributes:
-        setup: what is audited; its images are those of the outcomes.
+        setup: what is audited; its images are those of `base`.
         pool: images and labels whose clean outputs are looked at; they may be more than those attacked.
         traits: of the network.
         base: the outcome of the audited attack.
-        outcomes: all outcomes of these images, `base` among them.
+        own: what the audited attack did at the audited budget, on all images that the trials are about.
+        trials: what each attack did to all of these images, `own` among them.
+        places: ``(n,)`` int64: where the setup's images are among those of the trials.
     """
 
     setup: Setup
     pool: tuple[Tensor, Tensor]
     traits: Traits
     base: Outcome
-    outcomes: tuple[Outcome, ...]
+    own: Trial
+    trials: tuple[Trial, ...]
+    places: Tensor
 
     @property
     def full(self) -> bool:
@@ -167,31 +172,45 @@ class Case:
         budget = self.setup.budget
         if not budget.minimal:
             return budget
-        found = self.base.distance.cpu()[fooled(self.base)]
-        median = float(found.median()) if len(found) else FALLBACK[budget.norm]
+        reached = self.own.distance[self.own.fallen()]
+        median = float(reached.median()) if len(reached) else FALLBACK[budget.norm]
         return Budget(budget.norm, repr(float(round(median)) if budget.norm is Norm.L0 else median))
 
-    def peers(self, *, minimal: bool = False) -> list[Outcome]:
-        """Untargeted outcomes at the audited norm and epsilon, or at the minimal budget of that norm."""
-        wanted = Budget(self.budget.norm, "min") if minimal else self.budget
-        return [each for each in self.outcomes if each.target is None and same_budget(each.budget, wanted)]
+    @cached_property
+    def peers(self) -> list[Trial]:
+        """Trials of the audited norm that keep to `budget`, or are not bound to any; the audited one among them."""
+        eps = self.budget.value
+        return [each for each in self.of_norm if each.budget.minimal or each.eps <= eps]
 
     @cached_property
-    def curve(self) -> list[Outcome]:
-        """The audited attack's outcomes at fixed epsilons, ascending.
+    def of_norm(self) -> list[Trial]:
+        """Trials of the audited norm."""
+        return [each for each in self.trials if each.budget.norm is self.budget.norm]
 
-        Those at hand; at level full, where they are one only or carry successes upward, of runs at each epsilon by
-        itself on the images that re-runs take.
+    @cached_property
+    def smallest(self) -> list[Trial]:
+        """Trials that sought the smallest perturbation in the audited norm."""
+        return [each for each in self.of_norm if each.budget.minimal]
+
+    @cached_property
+    def courses(self) -> list[Trial]:
+        """The audited attack's trials at fixed epsilons, ascending."""
+        own = [each for each in self.of_norm if each.attack == self.own.attack and not each.budget.minimal]
+        return sorted(own, key=lambda each: each.eps)
+
+    @cached_property
+    def curve(self) -> list[Trial]:
+        """The audited attack's trials at fixed epsilons, ascending, each without the help of the others.
+
+        Those at hand; where they are fewer than two, at level full those of runs on the images that re-runs take.
         """
         if self.setup.budget.minimal:
             return []
-        attack, norm = self.setup.attack, self.budget.norm
-        own = (each for each in self.outcomes if each.attack == self.base.attack and each.target is None)
-        given = {each.budget.value: each for each in own if each.budget.norm is norm and not each.budget.minimal}
-        if self.full and (len(given) < 2 or carries_successes(attack)):
-            runs = [self.setup.run(attack, budget, self.some) for budget in self._other_budgets()]
-            given = {each.budget.value: each for each in (*runs, self.base_of_some)}
-        return [given[eps] for eps in sorted(given)]
+        alone = [each for each in self.courses if not each.carried]
+        if len(alone) > 1 or not self.full:
+            return alone
+        runs = [Trial.of(self.setup.run(self.setup.attack, budget, self.some)) for budget in self._other_budgets()]
+        return sorted([*runs, Trial.of(self.base_of_some)], key=lambda each: each.eps)
 
     def _other_budgets(self) -> list[Budget]:
         """A quarter, a half and twice the audited epsilon, where they make sense."""
@@ -200,9 +219,10 @@ class Case:
         values = {float(max(1, round(value))) for value in values} - {eps} if norm is Norm.L0 else values
         return [Budget(norm, repr(value)) for value in sorted(values) if norm is not Norm.LINF or value <= 1]
 
-    def standing(self, outcome: Outcome | None = None) -> Tensor:
-        """``(N,)`` bool: images that withstand the audited attack at `budget`."""
-        return standing(self.base if outcome is None else outcome, self.budget.value)
+    @cached_property
+    def standing(self) -> Tensor:
+        """``(n,)`` bool: the setup's images that withstand the audited attack at `budget`."""
+        return standing(self.base, self.budget.value)
 
 
 #: Sizes at which success is compared where the audited attack found nothing at all.

@@ -1,7 +1,8 @@
 """What every check asks, computes and means: sanity checks S1 to S15, indicators of attack failure I1 to I6.
 
 The checks condense Carlini et al. 2019 (arXiv 1902.06705); the indicators are those of Pintor et al. 2022
-(arXiv 2106.09947). Thresholds are ours where no source is named beside them.
+(arXiv 2106.09947). Thresholds are ours where no source is named beside them. Checks that count images warn at the 0.5 %
+level, so that all of them together raise a false alarm in no more than about 5 % of the audits.
 """
 
 from __future__ import annotations
@@ -64,12 +65,14 @@ _CHECKS = (
         title="Many steps beat one",
         question="Does the attack fool every image that a single gradient step fools?",
         computation=(
-            "FGSM runs at the same epsilon. Counted are the images that FGSM fools and the attack does not. For "
-            "an attack that seeks the smallest perturbation, epsilon is the median of what it found."
+            "Counted are the images that FGSM fools at the same epsilon and the attack does not, from the outcomes at "
+            "hand or a run of FGSM. For an attack that seeks the smallest perturbation, epsilon is the median of what "
+            "it found, and a tenth is forgiven. Where FGSM itself is audited because it left the fewest images "
+            "standing: the images it fools and no attack of many steps at its epsilon does."
         ),
         threshold=(
             "More than one image, and significantly more than 1 % of those attacked (exact binomial test): warn "
-            "at the 5 % level, fail at the 0.1 % level."
+            "at the 0.5 % level, fail at the 0.1 % level."
         ),
         meaning=(
             "The attack takes bad steps: it overshoots, stops too soon, follows useless gradients or returns the "
@@ -90,8 +93,8 @@ _CHECKS = (
             "subsample where there are no such outcomes."
         ),
         threshold=(
-            "More than one image, and significantly more than 1 % of those attacked: warn at the 5 % level, fail "
-            "at the 0.1 % level."
+            "More than one image, and significantly more than 1 % of those attacked: warn at the 0.5 % level, "
+            "fail at the 0.1 % level."
         ),
         meaning=(
             "Balls are nested, so the attack missed an example that lay within its reach: it is not run to its "
@@ -105,7 +108,9 @@ _CHECKS = (
         title="Half the pixel range suffices",
         question="Does accuracy fall to chance when any image may be turned into plain grey?",
         computation="PGD (20 steps) with an Linf epsilon of 0.5. Counted are the images that stay correct.",
-        threshold="Accuracy significantly above 1 / number of classes: warn at the 5 % level, fail at the 0.1 % level.",
+        threshold=(
+            "Accuracy significantly above 1 / number of classes: warn at the 0.5 % level, fail at the 0.1 % level."
+        ),
         meaning=(
             "At this epsilon every image can become the same grey one, so no network can be right more often than "
             "by guessing. Accuracy above that means that the gradients do not lead to the examples that surely "
@@ -139,7 +144,7 @@ _CHECKS = (
             "lost; the mean margin of the images that stand both times is reported beside it."
         ),
         threshold=(
-            "More than one image gained, and significantly more than 1 % of those attacked: warn at the 5 % "
+            "More than one image gained, and significantly more than 1 % of those attacked: warn at the 0.5 % "
             "level, fail at the 0.1 % level."
         ),
         meaning="The attack had not converged, so robust accuracy is an upper bound that more computing would lower.",
@@ -163,12 +168,13 @@ _CHECKS = (
         title="Gradients beat queries",
         question="Is there an image that an attack without gradients fools and no attack with gradients does?",
         computation=(
-            "Compared are the outcomes at the same norm and epsilon. Full runs Square Attack (500 queries) on the "
-            "images that stand."
+            "Compared are the outcomes of the same norm within epsilon. Where none is blind, full runs Square Attack "
+            "(500 queries) on the images that stand. For an attack that seeks the smallest perturbation, epsilon is "
+            "the median of what it found, and a tenth is forgiven."
         ),
         threshold=(
-            "More than one image, and significantly more than 1 % of those attacked: warn at the 5 % level, fail "
-            "at the 0.1 % level. AutoAttack warns at 0.2 %, after attacks that are stronger than most audited "
+            "More than one image, and significantly more than 1 % of those attacked: warn at the 0.5 % level, "
+            "fail at the 0.1 % level. AutoAttack warns at 0.2 %, after attacks that are stronger than most audited "
             "ones."
         ),
         meaning=(
@@ -302,8 +308,9 @@ _CHECKS = (
         title="Worst case per image",
         question="Is robust accuracy counted over all attacks together, image by image?",
         computation=(
-            "The share of images that withstand every attack at this norm and epsilon, beside that of the audited "
-            "attack."
+            "The share of images that withstand every attack of this norm within epsilon, beside that of the audited "
+            "attack; for one that seeks the smallest perturbation, at the median of what it found, and a tenth is "
+            "forgiven. Skipped where there is one attack only."
         ),
         threshold=(
             "Other attacks fool more images that the audited one does not than one, and significantly more than 1 "
@@ -341,7 +348,8 @@ _CHECKS = (
         computation=(
             "Share of attacked images that come back unchanged. Where there are outcomes for the smallest "
             "perturbation, their median size is compared with the epsilon at which half of the images fall to the "
-            "audited attack. Full runs such an attack, and the audited one toward the runner-up class."
+            "audited attack. Full runs FMN (50 steps; not on a random network), and the audited one toward the "
+            "runner-up class."
         ),
         threshold=(
             "Fail if half of the images come back unchanged, warn above 5 %. Warn if the median of the smallest "
@@ -448,8 +456,8 @@ _CHECKS = (
             "the images that stay correct; misclassified ones count as fooled."
         ),
         threshold=(
-            "More than one image, and significantly more than 1 % of those attacked: warn at the 5 % level, fail "
-            "at the 0.1 % level. The source sets no threshold."
+            "More than one image, and significantly more than 1 % of those attacked: warn at the 0.5 % level, "
+            "fail at the 0.1 % level. The source sets no threshold."
         ),
         meaning="The attack's objective cannot reach a misclassification, whatever the budget.",
         remedy="Change the loss or the attack; look at S3 and I1.",

@@ -10,7 +10,8 @@ import torch
 
 from advwindow.attacks.audit.evidence import beyond, percent
 from advwindow.attacks.audit.findings import Finding, found, skipped
-from advwindow.attacks.audit.sample import attacked, carries_successes, fooled, is_blind, spread, standing, take
+from advwindow.attacks.audit.sample import same_budget, spread
+from advwindow.attacks.audit.trial import Trial
 from advwindow.attacks.ball import Ball
 from advwindow.attacks.budget import Budget, Norm, per_sample, size
 from advwindow.attacks.goal import Goal
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from advwindow.attacks.audit.case import Case
-    from advwindow.attacks.outcome import Outcome
+    from advwindow.attacks.audit.findings import Verdict
 
 #: Share of images at which another attack may win without raising doubt.
 TOLERATED = 0.01
@@ -35,17 +36,36 @@ NOISES = ("sign", "uniform", "gaussian")
 
 
 def s1(case: Case) -> Finding:
-    """FGSM at the same budget, from the outcomes or run on some images."""
-    if isinstance(case.setup.attack, FGSM):
-        return skipped("S1", "The audited attack is itself a single step.")
+    """A single step at the same budget, from the trials or run on some images."""
     if case.budget.norm is Norm.L0:
         return skipped("S1", "A single step has no meaning in l0.")
-    known = next((each for each in case.peers() if each.attack == "fgsm"), None)
-    base = case.base if known is not None else case.base_of_some
-    single = known if known is not None else case.setup.run(FGSM(), case.budget, case.some, name="fgsm")
-    tried, lost = attacked(base), fooled(single) & case.standing(base)
-    count, total = int(lost.sum()), int(tried.sum())
+    if case.own.single:
+        return _single_step_audited(case)
+    own, singles = case.own, [each for each in case.of_norm if each.single and _comparable(each, case.own)]
+    if not singles:
+        own = Trial.of(case.base_of_some)
+        singles = [Trial.of(case.setup.run(FGSM(), case.budget, case.some, name="fgsm"))]
+    lost = torch.stack([each.fallen() & own.missed(each.eps) for each in singles]).any(0)
+    count, total = int(lost.sum()), int(own.tried.sum())
     summary = f"One step fools {count} of {total} images that the attack does not ({percent(count, total)})."
+    return found("S1", beyond(count, total, TOLERATED), summary, lost=count, images=total)
+
+
+def _comparable(single: Trial, own: Trial) -> bool:
+    return not single.budget.minimal and (own.budget.minimal or same_budget(single.budget, own.budget))
+
+
+def _single_step_audited(case: Case) -> Finding:
+    """A single step left the fewest images standing: should more steps not have left fewer?"""
+    own = case.own
+    many = [each for each in case.of_norm if not each.single and not each.blind and _comparable(own, each)]
+    if not many:
+        return skipped("S1", "The audited attack is itself a single step.")
+    count, total = int((own.fallen() & _missed_by_all(many, own.eps)).sum()), int(own.tried.sum())
+    summary = (
+        f"One step fools {count} of {total} images that {_names(many)} with more steps cannot fool "
+        f"({percent(count, total)})."
+    )
     return found("S1", beyond(count, total, TOLERATED), summary, lost=count, images=total)
 
 
@@ -54,11 +74,11 @@ def s2(case: Case) -> Finding:
     if case.setup.budget.minimal:
         return skipped("S2", "The smallest perturbation is sought, at no epsilon in particular.")
     if len(case.curve) < 2:
-        return skipped("S2", "There are outcomes at one epsilon only; full runs more.")
-    if carries_successes(case.setup.attack) and not case.full:
-        return skipped("S2", "Successes were carried to larger epsilons; full runs each epsilon by itself.")
-    wins = torch.stack([fooled(each) for each in case.curve])
-    count, total = int((wins[:-1] & ~wins[1:]).any(0).sum()), int(attacked(case.curve[0]).sum())
+        carried = len(case.courses) > 1
+        reason = "Successes were carried to larger epsilons" if carried else "There are outcomes at one epsilon only"
+        return skipped("S2", f"{reason}; full runs {'each epsilon by itself' if carried else 'more'}.")
+    wins = torch.stack([each.fallen() for each in case.curve])
+    count, total = int((wins[:-1] & ~wins[1:]).any(0).sum()), int(case.curve[0].tried.sum())
     summary = (
         f"{count} of {total} images fall at one epsilon and stand at the next, over {len(case.curve)} epsilons "
         f"({percent(count, total)})."
@@ -68,49 +88,49 @@ def s2(case: Case) -> Finding:
 
 def s7(case: Case) -> Finding:
     """Images that fall without gradients and stand with them."""
-    peers = case.peers()
-    seeing = [each for each in peers if not is_blind(each)]
-    blind = [each for each in peers if is_blind(each)]
-    if not seeing:
+    eps = case.budget.value
+    seeing = [each for each in case.peers if not each.blind]
+    blind = [each for each in case.peers if each.blind]
+    if not any(each.eps >= eps for each in seeing):
         return skipped("S7", "No attack at this budget uses gradients.")
-    names = sorted({each.attack for each in blind})
-    index = torch.arange(len(case.setup.images))
-    if not blind and case.full:
-        if case.budget.norm not in (Norm.LINF, Norm.L2):
-            return skipped(
-                "S7", f"Square Attack does not know {case.budget.norm}; give outcomes of another blind attack."
-            )
-        index, names = case.some, ["square"]
-        seeing = [take(each, index) for each in seeing]
-        blind = [_square(case, index, _withstood_all(seeing))]
-    elif not blind:
+    if not blind and not case.full:
         return skipped("S7", "There is no outcome of an attack without gradients; full runs one.")
-    won = torch.stack([fooled(each) for each in blind]).any(0)
-    count, total = int((won & _withstood_all(seeing)).sum()), int(attacked(seeing[0]).sum())
+    if not blind and case.budget.norm not in (Norm.LINF, Norm.L2):
+        return skipped("S7", f"Square Attack does not know {case.budget.norm}; give outcomes of another blind attack.")
+    if not blind:
+        seeing = [each.take(case.places[case.some]) for each in seeing]
+        blind = [_square(case, _missed_by_all(seeing, eps))]
+    won = torch.stack([each.fallen(eps) for each in blind]).any(0)
+    count, total = int((won & _missed_by_all(seeing, eps)).sum()), int(seeing[0].tried.sum())
     summary = (
-        f"Without gradients ({', '.join(names)}) {count} of {total} images fall that stand with them "
+        f"Without gradients ({_names(blind)}) {count} of {total} images fall that stand with them "
         f"({percent(count, total)})."
     )
     return found("S7", beyond(count, total, TOLERATED), summary, lost=count, images=total)
 
 
-def _withstood_all(outcomes: Sequence[Outcome]) -> Tensor:
-    return torch.stack([standing(each) for each in outcomes]).all(0)
+def _missed_by_all(trials: Sequence[Trial], eps: float) -> Tensor:
+    return torch.stack([each.missed(eps) for each in trials]).all(0)
 
 
-def _square(case: Case, index: Tensor, left: Tensor) -> Outcome:
-    """Square Attack on the images still standing; the others are taken as not fooled by it."""
-    whole = take(case.base, index)
-    success = torch.zeros(len(index), dtype=torch.bool)
+def _names(trials: Sequence[Trial]) -> str:
+    return ", ".join(sorted({each.attack for each in trials}))
+
+
+def _square(case: Case, left: Tensor) -> Trial:
+    """Square Attack on those of some images that still stand; the others are taken as not fooled by it."""
+    whole = replace(Trial.of(case.base_of_some), attack="square", blind=True, budget=case.budget)
+    success, distance = torch.zeros_like(whole.success), torch.zeros_like(whole.distance)
     if bool(left.any()):
         attack = Square(queries=SQUARE_QUERIES, rescale_schedule=True)
-        success[left] = fooled(case.setup.run(attack, case.budget, index[left], name="square"))
-    return replace(whole, attack="square", success=success)
+        run = Trial.of(case.setup.run(attack, case.budget, case.some[left], name="square"))
+        success[left], distance[left] = run.success, run.distance
+    return replace(whole, success=success, distance=distance)
 
 
 def s8(case: Case) -> Finding:
     """Random noise at epsilon on images that stand."""
-    places = case.standing().nonzero().squeeze(1)
+    places = case.standing.nonzero().squeeze(1)
     limit = case.setup.samples if case.full else len(case.few)
     places = places[spread(len(places), limit)]
     if not len(places):
@@ -156,18 +176,16 @@ def _direction(kind: str, seed: int, name: str, draw: int, like: Tensor) -> Tens
 
 def s13(case: Case) -> Finding:
     """Robust accuracy over all attacks at the audited budget."""
-    peers = case.peers()
-    own = case.base if not case.setup.budget.minimal else None
-    if own is None:
-        return skipped("S13", "The smallest perturbation is sought; compare medians instead (S15).")
-    total, alone = len(own.status), int(standing(own).sum())
-    together = int(_withstood_all(peers).sum())
-    names = sorted({each.attack for each in peers})
+    own, eps = case.own, case.budget.value
+    if len(case.peers) == 1:
+        return skipped("S13", "There are outcomes of one attack only.")
+    fooled = torch.stack([each.fallen(eps) for each in case.peers]).any(0)
+    total, alone = len(own.tried), int(own.standing(eps).sum())
+    together, lost = int((own.tried & ~fooled).sum()), int((own.missed(eps) & fooled).sum())
+    at = f"At {case.budget.norm} {eps:.3g}, the median of what it found, " if case.setup.budget.minimal else ""
     summary = (
-        f"{together} of {total} images withstand all of {', '.join(names)} ({percent(together, total)}); "
+        f"{at}{together} of {total} images withstand all of {_names(case.peers)} ({percent(together, total)}); "
         f"{own.attack} alone leaves {percent(alone, total)}."
     )
-    verdict = beyond(alone - together, int(attacked(own).sum()), TOLERATED)
-    return found(
-        "S13", "warn" if verdict == "fail" else verdict, summary, worst_case=together / total, alone=alone / total
-    )
+    verdict: Verdict = "warn" if beyond(lost, int(own.tried.sum()), TOLERATED) != "pass" else "pass"
+    return found("S13", verdict, summary, worst_case=together / total, alone=alone / total)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from advwindow.attacks.audit import comparisons, gradients, limits, network, records
 from advwindow.attacks.audit.case import POOL, Case, Setup
 from advwindow.attacks.audit.catalogue import codes
 from advwindow.attacks.audit.findings import Audit, Finding, Level, found, skipped
-from advwindow.attacks.audit.sample import same_budget, spread, take
+from advwindow.attacks.audit.sample import carries_successes, same_budget, spread
+from advwindow.attacks.audit.trial import Trial
 from advwindow.attacks.catalog import make_attack
 from advwindow.attacks.door import IMAGES_TO_TRY
+from advwindow.attacks.gradient import FGSM
 from advwindow.attacks.request import Request
 from advwindow.attacks.traits import probe_traits
 from advwindow.errors import UserError, did_you_mean
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from advwindow.attacks.budget import Budget
     from advwindow.attacks.door import Attack
     from advwindow.attacks.outcome import Outcome
+    from advwindow.attacks.traits import Traits
     from advwindow.models import Classifier
 
 CHECKS: dict[str, Callable[[Case], Finding]] = {
@@ -66,6 +71,7 @@ def audit(
     name: str | None = None,
     level: Level = "quick",
     outcomes: Sequence[Outcome] = (),
+    trials: Sequence[Trial] = (),
     reference: Classifier | float | None = None,
     seed: int = 0,
     ids: Sequence[str] | None = None,
@@ -87,7 +93,10 @@ def audit(
         name: what outcomes call an attack that is given as an object; its class in lower case by default.
         level: ``"quick"`` or ``"full"``.
         outcomes: what attacks returned for the very same images, at any budget. If the audited attack at `budget` is
-            not among them, it is run: on at most 8 images (quick) or `samples` (full), and the others are cut to them.
+            not among them, it is run: on at most 8 images (quick) or `samples` (full).
+        trials: what is known of attacks on these very images without their outcomes, such as a sweep's stored tables;
+            the audited one among them if its name and budget are. Checks that compare attacks or epsilons (S1, S2, S7,
+            S13, S15) read them and the outcomes together, on all images where they hold the audited attack.
         reference: the undefended network (for I2), or the clean accuracy to expect, in [0, 1] (for S12).
         seed: seed of the private random streams.
         ids: one stable id per image; the position by default.
@@ -120,9 +129,8 @@ def audit(
     if traits.batch_dependent:
         return Audit(*header, 0, _only(network.repeatability(traits), "Answers depend on batch mates (S10)."))
     setup = Setup(model, images, labels, request.ids, made, name, budget, level, reference, seed, batch_size, samples)
-    base, outcomes, setup = _at_hand(setup, outcomes)
     pool = spread(len(images), POOL[level])
-    case = Case(setup, (images[pool], labels[pool]), traits, base, (*outcomes, base))
+    case = _case(setup, (images[pool], labels[pool]), traits, outcomes, trials)
     return Audit(*header, len(setup.images), tuple(_answer(code, check, case) for code, check in CHECKS.items()))
 
 
@@ -154,21 +162,48 @@ def _only(finding: Finding, reason: str) -> tuple[Finding, ...]:
     return tuple(finding if code == finding.code else skipped(code, reason) for code in codes())
 
 
-def _at_hand(setup: Setup, outcomes: Sequence[Outcome]) -> tuple[Outcome, list[Outcome], Setup]:
-    """The audited attack's outcome, the others, and the setup, all of the same images."""
+def _case(
+    setup: Setup, pool: tuple[Tensor, Tensor], traits: Traits, outcomes: Sequence[Outcome], trials: Sequence[Trial]
+) -> Case:
+    """The audited attack's outcome, made where it is not at hand, and all that is known of the same images."""
     for outcome in outcomes:
-        if len(outcome.status) != len(setup.images) or outcome.images.shape != setup.images.shape:
-            raise UserError(
-                f"an outcome of {outcome.attack} belongs to other images",
-                got=str(tuple(outcome.images.shape)),
-                expected=str(tuple(setup.images.shape)),
-            )
+        _check_shape(outcome.attack, tuple(outcome.images.shape), tuple(setup.images.shape))
+    for trial in trials:
+        _check_shape(trial.attack, tuple(trial.tried.shape), (len(setup.images),))
+    known = _different((*trials, *(_trial(setup, each) for each in outcomes if each.target is None)))
+    whole = torch.arange(len(setup.images))
     own = [each for each in outcomes if _is_audited(setup, each)]
     if own:
-        return own[-1], [each for each in outcomes if each is not own[-1]], setup
+        return Case(setup, pool, traits, own[-1], _own(setup, known)[-1], known, whole)
     index = spread(len(setup.images), FIRST_LOOK if setup.level == "quick" else setup.samples)
     setup = setup.only(index)
-    return setup.run(setup.attack, setup.budget), [take(each, index) for each in outcomes], setup
+    base = setup.run(setup.attack, setup.budget)
+    stored = _own(setup, known)
+    if stored:
+        return Case(setup, pool, traits, base, stored[-1], known, index)
+    mine = _trial(setup, base)
+    return Case(setup, pool, traits, base, mine, (*(each.take(index) for each in known), mine), whole[: len(index)])
+
+
+def _check_shape(attack: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if shape != expected:
+        raise UserError(f"an outcome of {attack} belongs to other images", got=str(shape), expected=str(expected))
+
+
+def _trial(setup: Setup, outcome: Outcome) -> Trial:
+    if outcome.attack != setup.name:
+        return Trial.of(outcome)
+    single = True if isinstance(setup.attack, FGSM) else None
+    return Trial.of(outcome, single=single, carried=carries_successes(setup.attack))
+
+
+def _different(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """One trial for each attack and budget, the last one."""
+    return tuple({(each.attack, each.budget.norm, each.eps): each for each in trials}.values())
+
+
+def _own(setup: Setup, trials: Sequence[Trial]) -> list[Trial]:
+    return [each for each in trials if each.attack == setup.name and same_budget(each.budget, setup.budget)]
 
 
 def _is_audited(setup: Setup, outcome: Outcome) -> bool:

@@ -82,7 +82,8 @@ class Audit:
         attack: name of the audited attack.
         budget: as text, e.g. ``"linf 8/255"``.
         level: ``"quick"`` or ``"full"``.
-        images: number of images that the checks of whole outcomes looked at.
+        images: number of images that the audit has the attack's outcome for; comparisons with what is stored of other
+            attacks may tell of more.
         findings: one for each code, in the order of `codes`.
     """
 

@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from advwindow.attacks.audit.evidence import FAIL_LEVEL, WARN_LEVEL, beyond, percent
 from advwindow.attacks.audit.findings import Finding, found, skipped
 from advwindow.attacks.audit.sample import attacked, fooled, standing
+from advwindow.attacks.audit.trial import SHORTENED
 from advwindow.attacks.budget import Budget, Norm
 from advwindow.attacks.gradient import PGD
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from advwindow.attacks.door import Attack
 
 TOLERATED = 0.01
-#: A perturbation that twice the steps shorten by more than this share counts as gained.
-SHORTENED = 0.1
 _QUICK = "The attack would have to be run again; full does."
 
 
@@ -59,7 +58,7 @@ def s4(case: Case) -> Finding:
         budget = largest if eps == largest.value else Budget(largest.norm, repr(eps))
         outcome = case.setup.run(unhurried(case.setup.attack), budget, index)
         index = index[standing(outcome)]
-    summary = f"At {case.budget.norm} {eps:.3g} {len(index)} of {total} images stand ({percent(len(index), total)})."
+    summary = f"At {case.budget.norm} {eps:.3g}, {len(index)} of {total} images stand ({percent(len(index), total)})."
     return found("S4", beyond(len(index), total, TOLERATED), summary, left=len(index), images=total, eps=eps)
 
 
@@ -122,15 +121,14 @@ def _again(case: Case, code: str, attack: Attack | None, what: str, parameter: s
         gained, lost = int((won & shorter).sum()), int((had & longer).sum())
     else:
         gained, lost = int((won & ~had).sum()), int((had & ~won).sum())
-    both = standing(before) & standing(after)
+    both, total = standing(before) & standing(after), int(attacked(before).sum())
     change = _relative_change(before.margin.cpu()[both], after.margin.cpu()[both])
-    total = int(attacked(before).sum())
-    summary = (
-        f"With {what} {gained} of {total} images are gained and {lost} lost; the margin of those that stand changes by "
-        f"{percent(change, 1)}."
-    )
+    how = " by a perturbation shorter by a tenth" if case.setup.budget.minimal else ""
+    summary = f"With {what} {gained} of {total} images are gained{how} and {lost} lost"
+    if bool(both.any()):
+        summary += f"; the margin of the {int(both.sum())} that stand changes by {percent(change, 1)}"
     verdict = beyond(gained - lost, total, TOLERATED)
-    return found(code, verdict, summary, gained=gained, lost=lost, images=total, margin_change=change)
+    return found(code, verdict, f"{summary}.", gained=gained, lost=lost, images=total, margin_change=change)
 
 
 def _relative_change(before: Tensor, after: Tensor) -> float:

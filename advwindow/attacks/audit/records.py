@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import torch
 from scipy.stats import binomtest
 
-from advwindow.attacks.audit.evidence import WARN_LEVEL, beyond, percent
+from advwindow.attacks.audit.evidence import beyond, percent
 from advwindow.attacks.audit.findings import Finding, found, gravest, skipped
 from advwindow.attacks.audit.sample import attacked, fooled, spread, standing, take
+from advwindow.attacks.audit.trial import Trial
 from advwindow.attacks.audit.witness import EnoughError, Watched
 from advwindow.attacks.budget import MINIMAL, Budget, Norm
-from advwindow.attacks.catalog import NATIVE, make_attack
+from advwindow.attacks.fmn import FMN
 from advwindow.attacks.isolation import private_randomness
 from advwindow.attacks.judge import judged_logits, perturbation_norms
 from advwindow.errors import UserError
@@ -29,8 +30,8 @@ ROUNDING = 1e-6
 BROKEN_SHARE = 0.01
 UNCHANGED_WARN, UNCHANGED_FAIL = 0.05, 0.5
 TARGETED_SHARE = 0.05
-#: Attacks that seek the smallest perturbation, the better ones first, and how far behind the fixed budget they may be.
-SMALLEST = ("fmn", "ddn", "cw")
+#: Steps of the attack that seeks the smallest perturbation, and how far behind the fixed budget such attacks may be.
+FMN_STEPS = 50
 LONGER = 1.1
 SILENT_SHARE = 0.05
 WITNESSED = {"quick": 4, "full": 16}
@@ -38,7 +39,7 @@ PATIENCE = {"quick": 25, "full": None}
 TRANSFER_SHARE = 0.01
 #: I4: how far the loss still fell over the last fifth of its values, at most 10, and how many values a trace must have.
 STILL_FALLING, LAST_SHARE, LAST_VALUES, LEAST_VALUES = 0.05, 5, 10, 10
-INCOMPLETE_SHARE = 0.5
+INCOMPLETE_SHARE, INCOMPLETE_LEVEL = 0.5, 0.05
 
 
 def s14(case: Case) -> Finding:
@@ -112,15 +113,21 @@ def s15(case: Case) -> Finding:
 
 def _medians(case: Case) -> tuple[float, float] | None:
     """Median of the smallest perturbations, and the smallest epsilon at which half the images fall; if both exist."""
-    falling = [each.budget.value for each in case.curve if 2 * each.withstood() <= len(each.status)]
-    smallest = case.peers(minimal=True)
-    if case.full and falling and not smallest:
-        names = (name for name in SMALLEST if name in NATIVE and case.budget.norm in NATIVE[name].norms)
+    course = [_same_images(case, each) for each in (case.curve if len(case.curve) > 1 else case.courses)]
+    falling = [each.eps for each in course if 2 * each.withstood() <= len(each.tried)]
+    smallest = [_same_images(case, each) for each in case.smallest]
+    if case.full and falling and not smallest and not case.traits.random:
         budget = Budget(case.budget.norm, MINIMAL)
-        smallest = [case.setup.run(make_attack(name, {}), budget, case.some, name=name) for name in list(names)[:1]]
+        smallest = [Trial.of(case.setup.run(FMN(steps=FMN_STEPS), budget, case.some, name="fmn"))]
     if not smallest or not falling:
         return None
     return min(float(each.distance.median()) for each in smallest), min(falling)
+
+
+def _same_images(case: Case, trial: Trial) -> Trial:
+    """The trial on the images that re-runs take, which is all there is of some trials."""
+    index = case.places[case.some]
+    return trial if len(trial.tried) == len(index) else trial.take(index)
 
 
 def _targeted(case: Case) -> tuple[int, int, int]:
@@ -192,7 +199,7 @@ def i4(case: Case) -> Finding:
     summary = (
         f"The loss was still falling for {incomplete} of {total} images that stand ({percent(incomplete, total)})."
     )
-    verdict: Verdict = "warn" if chance < WARN_LEVEL else "pass"
+    verdict: Verdict = "warn" if chance < INCOMPLETE_LEVEL else "pass"
     return found("I4", verdict, summary, incomplete=incomplete, by_definition=strict, images=total)
 
 

@@ -18,7 +18,7 @@ def at_least(count, total, share):
 @pytest.mark.parametrize("share", [0.002, 0.01, 0.05])
 def test_beyond_is_an_exact_binomial_test(count, total, share):
     chance = at_least(count, total, share)
-    expected = "fail" if chance < 0.001 else "warn" if chance < 0.05 else "pass"
+    expected = "fail" if chance < 0.001 else "warn" if chance < 0.005 else "pass"
     assert beyond(count, total, share) == ("pass" if count <= 1 else expected)
 
 

@@ -75,9 +75,11 @@ def _attacked(model: Classifier, images: Tensor, labels: Tensor, steps: int) -> 
     return point
 
 
-def _trained(activation: type[nn.Module] = nn.SiLU, *, inner: int = 0, steps: int = 60, name: str) -> Classifier:
+def _trained(
+    activation: type[nn.Module] = nn.SiLU, *, inner: int = 0, steps: int = 60, name: str, seed: int = 0
+) -> Classifier:
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         model = Classifier(_network(activation), mean=MEAN, std=STD, name=name)
         images, labels = photographs(1000, seed=1)
         optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
@@ -93,15 +95,15 @@ def _trained(activation: type[nn.Module] = nn.SiLU, *, inner: int = 0, steps: in
 
 
 @functools.cache
-def plain() -> Classifier:
+def plain(seed: int = 0) -> Classifier:
     """Trained as usual."""
-    return _trained(name="plain")
+    return _trained(name="plain", seed=seed)
 
 
 @functools.cache
-def hardened() -> Classifier:
+def hardened(seed: int = 0) -> Classifier:
     """Trained on adversarial examples of projected gradient descent (Madry et al. 2018)."""
-    return _trained(inner=3, steps=120, name="hardened")
+    return _trained(inner=3, steps=120, name="hardened", seed=seed)
 
 
 @functools.cache
@@ -139,6 +141,10 @@ def _noisy(images: Tensor) -> Tensor:
     return images + 0.1 * torch.randn_like(images)
 
 
+def _drowned(images: Tensor) -> Tensor:
+    return images + 0.5 * torch.randn_like(images)
+
+
 def _detached(images: Tensor) -> Tensor:
     return images.detach()
 
@@ -168,6 +174,7 @@ def faulty(name: str) -> Classifier:
 FAULTS: dict[str, Callable[[], nn.Module]] = {
     "quantised input": lambda: Faulty(plain(), before=_four_levels),
     "noise": lambda: Faulty(plain(), before=_noisy),
+    "loud noise": lambda: Faulty(plain(), before=_drowned),
     "detached graph": lambda: Faulty(plain(), before=_detached),
     "logits times 10,000": lambda: Faulty(plain(), after=_times_ten_thousand),
     "clipped outputs": lambda: Faulty(plain(), after=_clipped),
