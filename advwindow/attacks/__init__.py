@@ -35,8 +35,10 @@ from advwindow.attacks.catalog import (
     foreign_names,
     make_attack,
 )
+from advwindow.attacks.ddn import DDN
 from advwindow.attacks.door import Attack, Candidates, Cost, Problem, default_lanes, perform
 from advwindow.attacks.fab import FAB
+from advwindow.attacks.fmn import FMN
 from advwindow.attacks.goal import Goal
 from advwindow.attacks.gradient import BIM, FGSM, MIFGSM, PGD
 from advwindow.attacks.hopskipjump import HopSkipJump
@@ -45,14 +47,17 @@ from advwindow.attacks.noise import matched_noise
 from advwindow.attacks.optimality import optimality
 from advwindow.attacks.oracle import Oracle, slope_at
 from advwindow.attacks.outcome import Outcome, Status
+from advwindow.attacks.sigma_zero import SigmaZero
 from advwindow.attacks.square import Square
 
 __all__ = [
     "APGD",
     "BIM",
     "CW",
+    "DDN",
     "FAB",
     "FGSM",
+    "FMN",
     "MIFGSM",
     "MINIMAL",
     "NATIVE",
@@ -74,6 +79,7 @@ __all__ = [
     "Oracle",
     "Outcome",
     "Problem",
+    "SigmaZero",
     "Square",
     "Status",
     "apgd",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from advwindow.models import Classifier
 
 #: Several epsilons (a sequence of text, but not a text itself).
-Several: TypeAlias = list[str] | tuple[str, ...]
+Several: TypeAlias = list[str] | list[float] | tuple[str | float, ...]
 
 
 class AttackFunction(Protocol):

@@ -116,8 +116,8 @@ class Auto(Cascade):
     """AutoAttack, the standard protocol: APGD on cross-entropy, targeted APGD, targeted FAB, Square.
 
     Croce, Hein 2020, arXiv 2003.01690, section 6; in L1 Croce, Hein 2021, arXiv 2103.01208: 5 starts of the first and 5
-    targets of the second. With these defaults it is the authors' version ``standard``, whatever the number of classes;
-    `notes` tells what differs. A sample that withstands everything costs about 1900 gradients and 7800 forward passes.
+    targets of the second. With these defaults it is the authors' version ``standard`` for 10 classes and more; `notes`
+    tells what differs. `cost` tells what a sample costs that withstands everything (Linf: 1900 gradients).
 
     Attributes:
         steps: gradients of APGD per start and target, and of FAB per target.
@@ -155,7 +155,7 @@ class Auto(Cascade):
 class AutoQuick(Cascade):
     """AutoAttack cut to what a CPU can do: short APGD on cross-entropy, short targeted APGD, a little of Square.
 
-    A sample that withstands everything costs ``steps (1 + targets)`` = 80 gradients and about 290 forward passes. It
+    In Linf and L2 a sample that withstands everything costs ``steps (1 + targets)`` = 80 gradients. There is no FAB. It
     finds less than `Auto`: robust accuracy under it is an upper bound of a looser kind.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ class Norm(StrEnum):
 
 
 def parse_eps(text: str) -> float:
-    """An epsilon as a number: a fraction (``8/255``) or a decimal (``0.5``), positive and finite.
+    """An epsilon as a number: a decimal (``0.5``) or a quotient of two (``8/255``, ``0.5/255``), positive and finite.
 
     Raises:
         UserError: the text is no number, or the number is not positive.
@@ -48,8 +49,9 @@ def parse_eps(text: str) -> float:
         0.2
     """
     try:
-        value = float(Fraction(text.strip()))
-    except (ValueError, ZeroDivisionError, OverflowError):
+        over, slash, under = text.partition("/")
+        value = float(Fraction(Decimal(over)) / Fraction(Decimal(under) if slash else 1))
+    except (ValueError, ArithmeticError):
         raise UserError(
             "epsilon is no number", got=text, expected="a fraction or a decimal", fix="write 8/255"
         ) from None

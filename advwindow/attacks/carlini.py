@@ -39,7 +39,7 @@ class CW:
     original it starts exactly at x and gives black and white pixels a slope.
 
     Attributes:
-        steps: gradients for each constant.
+        steps: iterates for each constant, the image itself included; the last is only looked at.
         search_steps: constants tried for each sample: times 10 until the first success, then halving the interval.
         initial_c: first constant.
         learning_rate: Adam's, in tanh space.

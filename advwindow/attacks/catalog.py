@@ -97,7 +97,12 @@ NATIVE: dict[str, AttackInfo] = {
         Auto, ("linf", "l2", "l1"), False, "white", "Croce 2020, arXiv 2003.01690", "AutoAttack: APGD, FAB, Square"
     ),
     "auto-quick": AttackInfo(
-        AutoQuick, ("linf", "l2", "l1"), False, "white", "Croce 2020, arXiv 2003.01690", "the same, sized for a CPU"
+        AutoQuick,
+        ("linf", "l2", "l1"),
+        False,
+        "white",
+        "Croce 2020, arXiv 2003.01690",
+        "short APGD and Square, sized for a CPU",
     ),
     "cw": AttackInfo(
         CW, ("l2",), True, "white", "Carlini 2017, arXiv 1608.04644", "smallest L2 perturbation, binary search"

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from advwindow.attacks.budget import Budget
     from advwindow.attacks.door import Candidates, Problem
 
+#: Length of the first step unless told otherwise, where it is not 1.
+_FIRST_STEP = {Norm.L1: 2.0}
+#: How much faster the ball grows in L0 until there is a success.
+_HASTE = 4
 #: The norm whose value of the gradient tells how fast the loss falls per unit of distance.
 _DUAL = {Norm.L1: Norm.LINF, Norm.L2: Norm.L2, Norm.LINF: Norm.L1}
 
@@ -33,19 +37,20 @@ _DUAL = {Norm.L1: Norm.LINF, Norm.L2: Norm.L2, Norm.LINF: Norm.L1}
 class FMN:
     """Smallest perturbation: steps down the margin, projected onto a ball that follows the decision boundary.
 
-    Pintor et al. 2021, arXiv 2102.12827, algorithm 1. Unlike the original, the ball also grows by at least gamma while
-    no success is known, and the projections onto L1 and L0 balls are onto ball and box at once.
+    Pintor et al. 2021, arXiv 2102.12827, algorithm 1. Unlike the original, the ball also grows while no success is
+    known, by at least gamma (in L0 by four times that: there is no estimate of the distance to the boundary), steps in
+    L1 are twice as long, and the projections onto L1 and L0 balls are onto ball and box at once.
 
     Attributes:
         steps: gradients per sample.
-        alpha_init: length in L2 of the first step, in pixel units.
+        alpha_init: length in L2 of the first step, in pixel units; None for 2 in L1 and 1 in other norms.
         alpha_final: length of the last step; None for a hundredth of the first.
         gamma_init: share by which the ball changes at first.
         gamma_final: share at the end; both fall by half a cosine.
     """
 
     steps: int = 100
-    alpha_init: float = 1.0
+    alpha_init: float | None = None
     alpha_final: float | None = None
     gamma_init: float = 0.05
     gamma_final: float = 0.001
@@ -133,6 +138,7 @@ class _BoundaryBall:
         gamma = self._falling(state, self.settings.gamma_init, self.settings.gamma_final)
         smaller, larger = radius * (1 - gamma), radius * (1 + gamma)
         if self.norm is Norm.L0:
+            larger = torch.where(state["won"], larger, radius * (1 + _HASTE * gamma))
             smaller, larger = torch.minimum(radius - 1, smaller.floor()), torch.maximum(radius + 1, larger.floor())
         else:
             pace = size(gradient.double(), _DUAL[self.norm]).clamp_min(1e-30)
@@ -145,7 +151,7 @@ class _BoundaryBall:
 
     def _moved(self, state: State, gradient: Tensor, radius: Tensor) -> Tensor:
         image = state["image"]
-        alpha = self.settings.alpha_init
+        alpha = self.settings.alpha_init or _FIRST_STEP.get(self.norm, 1.0)
         last = alpha / 100 if self.settings.alpha_final is None else self.settings.alpha_final
         length = per_sample(self._falling(state, alpha, last).to(image.dtype), image)
         point = state["point"] - length * steepest(gradient, Norm.L2)

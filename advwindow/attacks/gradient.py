@@ -137,7 +137,7 @@ class PGD:
         random_start: start at a random point of the ball; without it at the image.
         loss: ``"ce"`` (cross-entropy), ``"margin"`` (difference of logits) or ``"dlr"`` (relative difference).
         until: ``"end"``: spend all steps and restarts, return the strongest example at the budget;
-            ``"success"``: stop each sample at its first success, which then counts at every larger epsilon too.
+            ``"success"``: stop each sample at its first success. What is found counts at every larger epsilon too.
         decay: how steps shorten until the end: ``"constant"``, ``"linear"`` or ``"cosine"``.
         momentum: share of the accumulated gradient that each step keeps; 0 for none.
     """

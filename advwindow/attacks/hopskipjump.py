@@ -164,6 +164,11 @@ class _Walk:
         if distance < self.distance:
             self.best, self.distance = image, distance
 
+    def _note_nearest(self, probes: Tensor, answers: Tensor) -> None:
+        sizes = size(probes.double() - self.image.double(), self.norm).where(answers, torch.inf)
+        if bool(answers.any()):
+            self._note(probes[sizes.argmin()])
+
     def _measured(self, image: Tensor) -> float:
         return float(size((image.double() - self.image.double())[None], self.norm))
 
@@ -213,6 +218,7 @@ class _Walk:
         for asked in range(0, count, _AT_ONCE):
             probes = (point + radius * self._directions(min(_AT_ONCE, count - asked))).clamp_(0, 1)
             answers = yield from self._ask(probes)
+            self._note_nearest(probes, answers)
             signs = answers.to(point) * 2 - 1
             directions = (probes - point) / radius
             signed += torch.tensordot(signs, directions, 1)

@@ -1,7 +1,7 @@
 """The judge: believes no attack, measures every returned image itself.
 
 Predictions come from the original network (not the folded copy the search used) in float32 at one fixed batch size,
-norms from float64; a success must stay within epsilon strictly, inside the box, and be finite.
+norms from float64; a success must stay within epsilon without any tolerance, inside the box, and be finite.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def optimality(distances: Mapping[str, Tensor]) -> dict[str, float]:
     1 where no other attack found a smaller perturbation for any sample, 0 for an attack that never succeeds. With
     ``d*`` the smallest distance of a sample, ``D`` the largest finite ``d*`` and ``A`` the mean of distances cut at
     ``D`` (the area under the curve of robust accuracy against distance), it is
-    ``1 - (A - A*) / (mean(d* > 0) D - A*)``. Cina et al. 2025, AttackBench, arXiv 2404.19460, section 3; the published
+    ``1 - (A - A*) / (mean(d* > 0) D - A*)``. Cina et al. 2024, AttackBench, arXiv 2404.19460, section 3; the published
     tables take the trapezoid rule over the distances found instead of the curve's exact area.
 
     Args:

@@ -29,7 +29,7 @@ def attack(
     eps: Annotated[
         str | None, typer.Option(help="Epsilons, comma separated: 4/255,8/255.", rich_help_panel=ATTACK)
     ] = None,
-    norm: Annotated[str | None, typer.Option(help="linf or l2.", rich_help_panel=ATTACK)] = None,
+    norm: Annotated[str | None, typer.Option(help="linf, l2, l1 or l0.", rich_help_panel=ATTACK)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all random streams.", rich_help_panel=ATTACK)] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("-S", "--set", help="key=value, as in the file.", rich_help_panel=ATTACK)

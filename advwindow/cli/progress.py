@@ -12,6 +12,7 @@ from rich.progress import Progress as Bars
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from advwindow.attacks import AuditLevel
     from advwindow.runs import CellSpec
     from advwindow.sweep import PlannedCell
 
@@ -88,6 +89,13 @@ class Progress:
         self._left.pop(spec.cell_id, None)
         console.print(f"[red]failed[/red] {spec.condition}: ", end="", highlight=False)
         console.print(reason, highlight=False, markup=False)
+
+    def audit_started(self, spec: CellSpec, level: AuditLevel) -> None:
+        """All cells are done; this one's attack is being audited."""
+        text = f"Auditing {spec.condition} ({level})"
+        self._bars.update(self._task, description=text, estimate="")
+        if not console.is_terminal:
+            console.print(text, highlight=False, markup=False)
 
     def interrupted(self) -> None:
         """The user pressed Ctrl-C."""

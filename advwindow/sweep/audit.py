@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from advwindow.attacks import AuditLevel
     from advwindow.runs import CellSpec, RunDirectory
     from advwindow.sweep.cell import Transport
+    from advwindow.sweep.executor import Watcher
     from advwindow.sweep.plan import Library
 
 
-def audit_run(run: RunDirectory, library: Library, level: AuditLevel, transport: Transport) -> None:
+def audit_run(run: RunDirectory, library: Library, level: AuditLevel, transport: Transport, watcher: Watcher) -> None:
     """Audit each subject of a finished run that has no audit of this level yet, and keep what is found.
 
     Audited is the untargeted cell with the lowest robust accuracy; of several the first, but an epsilon's and one of
@@ -35,6 +36,7 @@ def audit_run(run: RunDirectory, library: Library, level: AuditLevel, transport:
         spec = _lowest(run, specs)
         known = run.audit(spec)
         if known is None or known["level"] != level:
+            watcher.audit_started(spec, level)
             started = time.perf_counter()
             run.save_audit(spec, _audit(run, spec, specs, library, level, transport))
             seconds = round(time.perf_counter() - started, 3)

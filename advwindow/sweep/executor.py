@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from advwindow.attacks import AuditLevel
     from advwindow.runs import CellSpec
 
 
@@ -46,6 +47,10 @@ class Watcher(Protocol):
         """A cell could not be computed; the others go on."""
         ...
 
+    def audit_started(self, spec: CellSpec, level: AuditLevel) -> None:
+        """All cells are done; this one's attack is being audited."""
+        ...
+
 
 class Silent:
     """Watches and says nothing."""
@@ -60,6 +65,9 @@ class Silent:
         """Say nothing."""
 
     def cell_failed(self, spec: CellSpec, reason: str) -> None:
+        """Say nothing."""
+
+    def audit_started(self, spec: CellSpec, level: AuditLevel) -> None:
         """Say nothing."""
 
 

@@ -140,7 +140,7 @@ def run_plan(
                 fix="see the reasons above or in events.jsonl; the same command tries them again",
             )
     if transport.audit != "off":
-        audit_run(directory, library, transport.audit, transport)
+        audit_run(directory, library, transport.audit, transport, watcher)
     return Run(directory)
 
 

@@ -12,13 +12,14 @@ from advwindow.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("8/255", 8 / 255), ("0.5", 0.5), (" 1/4 ", 0.25), ("3", 3.0), ("1e-3", 1e-3)]
+    ("text", "value"),
+    [("8/255", 8 / 255), ("0.5", 0.5), (" 1/4 ", 0.25), ("3", 3.0), ("1e-3", 1e-3), ("0.5/255", 0.5 / 255)],
 )
 def test_epsilon_text_is_read_exactly(text, value):
     assert parse_eps(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "abc", "8/0", "nan", "inf", "-1/255", "0", "8/255/2"])
+@pytest.mark.parametrize("text", ["", "abc", "8/0", "nan", "inf", "-1/255", "0", "8/255/2", "8/", "/8"])
 def test_epsilon_that_is_no_positive_number_is_refused(text):
     with pytest.raises(UserError, match="epsilon"):
         parse_eps(text)

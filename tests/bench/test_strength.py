@@ -46,6 +46,8 @@ def ground(name: str, folder: Path) -> Ground:
     return Ground(subject, ("4/255", "8/255", "12/255"), ("0.5", "1", "1.5"), 100, 5)
 
 
+#: Where both find the same point, ours may be larger by what keeps it adversarial and inside the ball under rounding.
+ROUNDING = 1.001
 NETWORKS = ("cifar-standard", "cifar-robust", "efficientnet-lite0")
 
 
@@ -156,7 +158,7 @@ def test_median_distance_is_no_larger_than_adv_lib_s(network, kept):
             medians = float(ours.median()), float(theirs.median())
             won = [int(each.isfinite().sum()) for each in (ours, theirs)]
             print(f"  {name:10} {norm:5} advwindow {medians[0]:.4g} ({won[0]})  adv-lib {medians[1]:.4g} ({won[1]})")
-            if medians[0] > medians[1]:
+            if medians[0] > ROUNDING * medians[1]:
                 beaten.append((name, norm))
     assert not beaten
 

@@ -13,6 +13,7 @@ from advwindow.attacks import make_attack, make_budgets, perform
 from advwindow.attacks.audit import Trial
 from advwindow.sweep import Library, Transport, make_sweep, run_sweep
 from advwindow.sweep.audit import audit_run, audited_cells, stored_trials
+from advwindow.sweep.executor import Silent
 
 OFF = Transport(audit="off")
 COUNT = 24
@@ -49,7 +50,7 @@ def fake(run, condition, fallen, *, blind=False):
 def audited(run):
     """What the audit of the only subject found, and for which attack."""
     (spec,) = audited_cells(run)
-    audit_run(run, Library(torch.device("cpu")), "quick", OFF)
+    audit_run(run, Library(torch.device("cpu")), "quick", OFF, Silent())
     found = run.audit(spec)
     return spec.condition, {each["code"]: each for each in found["findings"]}
 
@@ -147,6 +148,19 @@ def test_an_audit_is_made_once_for_each_level(sweep, monkeypatch):
     from advwindow.sweep import audit as module
 
     monkeypatch.setattr(module, "_audit", lambda *_: pytest.fail("audited again"))
-    audit_run(run, Library(torch.device("cpu")), "quick", OFF)
+    audit_run(run, Library(torch.device("cpu")), "quick", OFF, Silent())
     events = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
     assert [event["level"] for event in events if event["event"] == "audit done"] == ["quick"]
+
+
+def test_a_watcher_is_told_what_is_audited_once(sweep):
+    class Watching(Silent):
+        seen: list[tuple[str, str]] = []  # noqa: RUF012 - one watcher, made below
+
+        def audit_started(self, spec, level):
+            self.seen.append((spec.condition, level))
+
+    run, watcher = sweep(PGD | {"eps": ["8/255"]}), Watching()
+    for _ in range(2):
+        audit_run(run, Library(torch.device("cpu")), "quick", OFF, watcher)
+    assert watcher.seen == [("pgd linf 8/255", "quick")]

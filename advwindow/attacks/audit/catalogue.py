@@ -240,7 +240,7 @@ _CHECKS = (
         ),
         threshold=(
             "Above 1e-4 between passes: warn, and fail where a predicted class changed. Above 1e-4 between "
-            "batches of one size: fail."
+            "batches of one size, or above 1e-2 between batches of different sizes: fail."
         ),
         meaning=(
             "A random network must be attacked on average, over many draws, and a success must hold for most of "
@@ -313,8 +313,8 @@ _CHECKS = (
             "forgiven. Skipped where there is one attack only."
         ),
         threshold=(
-            "Other attacks fool more images that the audited one does not than one, and significantly more than 1 "
-            "%: warn."
+            "Other attacks fool images that the audited one does not: more than one of them, and significantly more "
+            "than 1 %: warn."
         ),
         meaning="The audited attack alone flatters the network.",
         remedy="Report the worst case per image; it is never above the lowest accuracy of a single attack.",

@@ -80,7 +80,7 @@ def audit(
 ) -> Audit:
     """Check whether the success of an attack says what it seems to say: checks S1 to S15, indicators I1 to I6.
 
-    Level quick reads the outcomes at hand and probes the network with about a hundred passes over at most 8 images;
+    Level quick reads the outcomes at hand and probes the network with about a hundred passes over at most 32 images;
     level full runs the attack again, in other ways, on a subsample. `explain` tells what each check does.
 
     Args:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from advwindow.attacks.catalog import NATIVE
 from advwindow.attacks.outcome import Outcome, Status
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ def is_blind(outcome: Outcome) -> bool:
 
 
 def carries_successes(attack: Attack) -> bool:
-    """Whether a success at one epsilon is taken over by every larger one of the same run."""
-    return getattr(attack, "until", "end") == "success"
+    """Whether what is found at one epsilon counts at every larger one of the same run: so it is with all of ours."""
+    return (
+        isinstance(attack, tuple(info.make for info in NATIVE.values())) or getattr(attack, "until", "end") == "success"
+    )
 
 
 def spread(total: int, count: int) -> Tensor:
