@@ -32,8 +32,9 @@ class APGD:
     """Projected gradient descent with momentum whose steps halve where the loss stalls, sample by sample.
 
     Croce, Hein 2020, arXiv 2003.01690, algorithm 1; in L1 with sparse steps and three shrinking radii: Croce, Hein
-    2021, arXiv 2103.01208, section 3. The start is a random point on the boundary of the ball (in L1, of the ball of
-    3 epsilon, projected) and the first step is 2 epsilon long (3 in L1). Any iterate that reaches the goal is a success; the strongest one is returned.
+    2021, arXiv 2103.01208, section 3. The start is a random point on the boundary of the ball and the first step is
+    2 epsilon long; in L1 it is projected from the ball of 3 epsilon, and the step is 3 epsilon. Any iterate that
+    reaches the goal is a success; the strongest one is returned.
 
     The loss ``"ce"`` is ``L = own logit - logsumexp(other logits)``, descended. Cross-entropy is ``softplus(-L)``, and
     everything APGD takes from a loss is the same for both: which of two iterates is better, and the direction of the
