@@ -93,7 +93,7 @@ class Budget:
         return f"{self.norm} {'minimal' if self.minimal else self.eps}"
 
 
-def make_budgets(eps: str | float | Sequence[str] | None, norm: str) -> list[Budget]:
+def make_budgets(eps: str | float | Sequence[str | float] | None, norm: str) -> list[Budget]:
     """One budget per epsilon; ``None`` is the minimal budget."""
     texts = [eps] if isinstance(eps, str | int | float) else [MINIMAL] if eps is None else list(eps)
     if not texts:

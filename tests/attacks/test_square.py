@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from advwindow.attacks import Square, make_budgets, perform
-from advwindow.attacks.square import bumps, hashed
+from advwindow.attacks.squares import bumps, hashed
 from advwindow.errors import UserError
 
 from .nets import conv, images, labelled, linear, random_linear

@@ -155,12 +155,11 @@ def test_an_audit_is_made_once_for_each_level(sweep, monkeypatch):
 
 def test_a_watcher_is_told_what_is_audited_once(sweep):
     class Watching(Silent):
-        seen: list[tuple[str, str]] = []  # noqa: RUF012 - one watcher, made below
-
         def audit_started(self, spec, level):
-            self.seen.append((spec.condition, level))
+            seen.append((spec.condition, level))
 
+    seen = []
     run, watcher = sweep(PGD | {"eps": ["8/255"]}), Watching()
     for _ in range(2):
         audit_run(run, Library(torch.device("cpu")), "quick", OFF, watcher)
-    assert watcher.seen == [("pgd linf 8/255", "quick")]
+    assert seen == [("pgd linf 8/255", "quick")]
