@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from advwindow.attacks.budget import Budget
     from advwindow.attacks.door import Candidates, Problem
 
-#: Length of the first step unless told otherwise, where it is not 1.
-_FIRST_STEP = {Norm.L1: 2.0}
+#: Share by which the ball changes at first unless told otherwise, where it is not 0.05.
+_FIRST_CHANGE = {Norm.L1: 0.2}
 #: How much faster the ball grows in L0 until there is a success.
 _HASTE = 4
 #: The norm whose value of the gradient tells how fast the loss falls per unit of distance.
@@ -38,21 +38,21 @@ class FMN:
     """Smallest perturbation: steps down the margin, projected onto a ball that follows the decision boundary.
 
     Pintor et al. 2021, arXiv 2102.12827, algorithm 1. Unlike the original, the ball also grows while no success is
-    known, by at least gamma (in L0 by four times that: there is no estimate of the distance to the boundary), steps in
-    L1 are twice as long, and the projections onto L1 and L0 balls are onto ball and box at once.
+    known, by at least gamma (in L0 by four times that: there is no estimate of the distance to the boundary), and the
+    projections onto L1 and L0 balls are onto ball and box at once.
 
     Attributes:
         steps: gradients per sample.
-        alpha_init: length in L2 of the first step, in pixel units; None for 2 in L1 and 1 in other norms.
+        alpha_init: length in L2 of the first step, in pixel units.
         alpha_final: length of the last step; None for a hundredth of the first.
-        gamma_init: share by which the ball changes at first.
+        gamma_init: share by which the ball changes at first; None for 0.2 in L1 and 0.05, as the original, elsewhere.
         gamma_final: share at the end; both fall by half a cosine.
     """
 
     steps: int = 100
-    alpha_init: float | None = None
+    alpha_init: float = 1.0
     alpha_final: float | None = None
-    gamma_init: float = 0.05
+    gamma_init: float | None = None
     gamma_final: float = 0.001
 
     def __post_init__(self) -> None:
@@ -63,7 +63,8 @@ class FMN:
             if value is not None and not 0 < value < math.inf:
                 raise UserError(f"{name} of fmn must be positive and finite", got=str(value))
         for name in ("gamma_init", "gamma_final"):
-            if not 0 < getattr(self, name) < 1:
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
                 raise UserError(f"{name} of fmn is a share", got=str(getattr(self, name)), expected="between 0 and 1")
 
     def cost(self) -> Cost:
@@ -135,7 +136,8 @@ class _BoundaryBall:
 
     def _radius(self, state: State, gradient: Tensor, shortfall: Tensor, won: Tensor) -> Tensor:
         radius, best = state["radius"], state["distance"]
-        gamma = self._falling(state, self.settings.gamma_init, self.settings.gamma_final)
+        first = self.settings.gamma_init or _FIRST_CHANGE.get(self.norm, 0.05)
+        gamma = self._falling(state, first, self.settings.gamma_final)
         smaller, larger = radius * (1 - gamma), radius * (1 + gamma)
         if self.norm is Norm.L0:
             larger = torch.where(state["won"], larger, radius * (1 + _HASTE * gamma))
@@ -151,7 +153,7 @@ class _BoundaryBall:
 
     def _moved(self, state: State, gradient: Tensor, radius: Tensor) -> Tensor:
         image = state["image"]
-        alpha = self.settings.alpha_init or _FIRST_STEP.get(self.norm, 1.0)
+        alpha = self.settings.alpha_init
         last = alpha / 100 if self.settings.alpha_final is None else self.settings.alpha_final
         length = per_sample(self._falling(state, alpha, last).to(image.dtype), image)
         point = state["point"] - length * steepest(gradient, Norm.L2)

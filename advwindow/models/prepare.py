@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -39,8 +38,8 @@ def prepare(model: Classifier, example: Tensor) -> Classifier:
     A batch normalisation is folded where the tensor it receives is the very output of a convolution and both run once.
     If the folded copy's logits on the example differ by more than `TOLERANCE`, or a label differs (the convolution's
     raw output is also used elsewhere, say), nothing is folded. Of channels-last and the plain memory format the faster
-    is taken, as timed once for each network, image shape and device; channels-last unless the other one is clearly
-    faster. Folded layers exist no more: capture activations on the original.
+    is taken, as timed once for each structure of network, image shape and device; channels-last unless the other one is
+    clearly faster. Folded layers exist no more: capture activations on the original.
 
     Args:
         model: the original; neither it nor its hooks, modes and gradients are touched.
@@ -59,15 +58,14 @@ def prepare(model: Classifier, example: Tensor) -> Classifier:
     return channels_last if usable and not _plain_is_faster(model, contiguous, channels_last, probe) else contiguous
 
 
-_faster_plain: WeakKeyDictionary[Classifier, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
+_faster_plain: dict[tuple[object, ...], bool] = {}
 
 
 def _plain_is_faster(model: Classifier, contiguous: Classifier, channels_last: Classifier, probe: Tensor) -> bool:
-    known = _faster_plain.setdefault(model, {})
-    key = (probe.shape[1:], probe.device.type, torch.get_num_threads())
-    if key not in known:
-        known[key] = _seconds(contiguous, probe) * CLEARLY < _seconds(channels_last, probe)
-    return known[key]
+    key = (repr(model), probe.shape[1:], probe.device.type, torch.get_num_threads())
+    if key not in _faster_plain:
+        _faster_plain[key] = _seconds(contiguous, probe) * CLEARLY < _seconds(channels_last, probe)
+    return _faster_plain[key]
 
 
 def _seconds(model: Classifier, probe: Tensor) -> float:

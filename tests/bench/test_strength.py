@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+import torch
 
 import advwindow as aw
 from advwindow.attacks import make_attack, make_budgets, optimality, perform
@@ -48,6 +49,9 @@ def ground(name: str, folder: Path) -> Ground:
 
 #: Where both find the same point, ours may be larger by what keeps it adversarial and inside the ball under rounding.
 ROUNDING = 1.001
+#: Random starts of each attack, and how many images more may stand by their luck.
+SEEDS = {"cifar-standard": 5, "cifar-robust": 5, "efficientnet-lite0": 1}
+LUCK = 0.5
 NETWORKS = ("cifar-standard", "cifar-robust", "efficientnet-lite0")
 
 
@@ -77,21 +81,35 @@ def fixed_rivals(subject: Subject, eps: str, length: str, steps: int) -> dict[st
             "foolbox": lambda: fb("L2PGD", eps=r, abs_stepsize=r / 4, steps=steps),
         },
         "apgd linf": {
-            "torchattacks": lambda: ta("APGD", norm="Linf", eps=e, steps=steps, loss="ce"),
+            "torchattacks": lambda: ta("APGD", norm="Linf", eps=e, steps=steps, loss="ce", seed=torch.initial_seed()),
             "adv-lib": lambda: lib.apgd(model, x, y, e, float("inf"), n_iter=steps, loss_function="ce"),
         },
         "apgd l2": {
-            "torchattacks": lambda: ta("APGD", norm="L2", eps=r, steps=steps, loss="ce"),
+            "torchattacks": lambda: ta("APGD", norm="L2", eps=r, steps=steps, loss="ce", seed=torch.initial_seed()),
             "adv-lib": lambda: lib.apgd(model, x, y, r, 2, n_iter=steps, loss_function="ce"),
         },
     }
 
 
-def ours_standing(subject: Subject, name: str, norm: str, eps: str, steps: int) -> int:
+def their_standing(subject: Subject, attack: Callable[[], Tensor], norm: str, eps: str, _: int) -> int:
+    return standing(subject, attack(), norm, eps)
+
+
+def mean_standing(count: Callable[[int], int], seeds: int) -> float:
+    """Mean over seeds of the images that stand, so that lucky starts weigh less."""
+    counts = []
+    for seed in range(seeds):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            counts.append(count(seed))
+    return sum(counts) / seeds
+
+
+def ours_standing(subject: Subject, name: str, norm: str, eps: str, steps: int, seed: int) -> int:
     settings: dict[str, Any] = {} if name == "fgsm" else {"steps": steps}
     if name == "pgd":
         settings["step_size"] = make_budgets(eps, norm)[0].value / 4
-    return aw.attacks.run_attack(name, *subject, eps=eps, norm=norm, **settings)[0].withstood()
+    return aw.attacks.run_attack(name, *subject, eps=eps, norm=norm, seed=seed, **settings)[0].withstood()
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -103,12 +121,15 @@ def test_robust_accuracy_is_nowhere_higher(network, kept):
         for title, others in fixed_rivals(subject, eps, length, steps).items():
             name, norm = title.split()
             budget = eps if norm == "linf" else length
-            ours = ours_standing(subject, name, norm, budget, steps)
-            theirs = {rival: standing(subject, attack(), norm, budget) for rival, attack in others.items()}
-            print(
-                f"  {title:10} {budget:8} advwindow {ours:3}", *(f"{rival} {left:3}" for rival, left in theirs.items())
-            )
-            beaten += [(title, budget, rival) for rival, left in theirs.items() if ours > left]
+            seeds = 1 if name == "fgsm" else SEEDS[network]
+            ours = mean_standing(functools.partial(ours_standing, subject, name, norm, budget, steps), seeds)
+            theirs = {
+                rival: mean_standing(functools.partial(their_standing, subject, attack, norm, budget), seeds)
+                for rival, attack in others.items()
+            }
+            told = " ".join(f"{rival} {left:.1f}" for rival, left in theirs.items())
+            print(f"  {title:10} {budget:8} advwindow {ours:.1f} {told}")
+            beaten += [(title, budget, rival) for rival, left in theirs.items() if ours > left + LUCK]
     assert not beaten
 
 

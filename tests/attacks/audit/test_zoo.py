@@ -192,7 +192,7 @@ def test_honest_attacks_compared_with_each_other_raise_no_alarm():
         for outcome in perform(name, make_attack(name, parameters), model, IMAGES, LABELS, budgets)
     ]
     report = audit(model, IMAGES, LABELS, attack="apgd", budget=zoo.BUDGET, outcomes=known)
-    assert [report[code].verdict for code in ("S1", "S2", "S7", "S13")] == ["pass"] * 4
+    assert [report[code].verdict for code in ("S1", "S7", "S13")] == ["pass"] * 3
     assert [finding.summary for finding in report.fired] == []
 
 
@@ -202,6 +202,6 @@ def test_outcomes_at_hand_are_used_and_not_made_again():
     outcomes = perform("pgd", PGD(), model, IMAGES, LABELS, budgets)
     report = audit(model, IMAGES, LABELS, attack="pgd", budget=zoo.BUDGET, outcomes=outcomes)
     assert report.images == len(IMAGES)
-    assert report["S2"].verdict == "pass"
-    assert report["S2"].numbers["epsilons"] == len(budgets)
+    assert report["S2"].verdict == "skipped"  # one run of ours carries what it finds to larger epsilons
+    assert "carried" in report["S2"].summary
     assert report["S13"].numbers["alone"] == pytest.approx(outcomes[1].robust_accuracy())
