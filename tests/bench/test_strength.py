@@ -39,7 +39,7 @@ class Ground(NamedTuple):
 @functools.cache
 def ground(name: str, folder: Path) -> Ground:
     if name == "efficientnet-lite0":
-        return Ground(photographs(16), ("0.25/255", "0.5/255", "1/255"), ("0.1", "0.2", "0.4"), 40, 5)
+        return Ground(photographs(8), ("0.25/255", "0.5/255", "1/255"), ("0.1", "0.2", "0.4"), 40, 3)
     images, labels = pixels("test", 20)
     subject = known(cifar_network(name.removeprefix("cifar-"), folder), images, labels, 64)
     if name == "cifar-standard":
