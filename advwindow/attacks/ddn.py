@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from advwindow.attacks.approach import Approach, one_job
 from advwindow.attacks.boards import smallest
 from advwindow.attacks.budget import Norm, per_sample, size, steepest
 from advwindow.attacks.door import Cost
-from advwindow.attacks.goal import LOSSES, Goal
-from advwindow.attacks.lanes import Job, JobResult, State, common_rows
-from advwindow.attacks.record import charge, keep_nearest
+from advwindow.attacks.goal import LOSSES
 from advwindow.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
     from advwindow.attacks.budget import Budget
     from advwindow.attacks.door import Candidates, Problem
+    from advwindow.attacks.lanes import State
+    from advwindow.attacks.oracle import Slope
 
 #: Without a first norm: this many times the distance at which the linearised network would give way.
 _OVERSHOOT = 2.4
@@ -79,89 +80,47 @@ class DDN:
         for budget in budgets:
             if budget.norm is not Norm.L2:
                 raise UserError("ddn minimises L2", got=str(budget.norm), fix="leave out norm, or write norm = 'l2'")
-        return smallest(problem, budgets, _Sphere(problem, self), _one_job)
+        return smallest(problem, budgets, _Sphere(problem, self), one_job)
 
 
-def _one_job(sample: int) -> Generator[Job, JobResult, None]:
-    yield Job(sample)
-
-
-class _Sphere:
-    """One iterate per step, each on the sphere of its lane's norm, cut by the box."""
+class _Sphere(Approach):
+    """Every iterate lies on the sphere of its lane's norm, cut by the box."""
 
     def __init__(self, problem: Problem, settings: DDN) -> None:
-        self.problem = problem
+        super().__init__(problem, settings.steps, Norm.L2)
         self.settings = settings
-        self.length = settings.steps + 1
-        self.patient = True
 
-    def start(self, jobs: Sequence[Job]) -> State:
-        """Rows at the clean image."""
-        device = self.problem.images.device
-        samples = torch.tensor([job.sample for job in jobs], device=device)
-        images = self.problem.images[samples]
-        return common_rows(samples) | {
-            "image": images,
-            "point": images,
-            "best": images,
-            "class": self.problem.goal.classes[samples],
-            "norm": torch.zeros(len(jobs), dtype=torch.float64, device=device),
-            "missed": torch.zeros(len(jobs), dtype=torch.bool, device=device),
+    def _own_rows(self, images: Tensor) -> State:
+        return {
+            "norm": torch.zeros(len(images), dtype=torch.float64, device=images.device),
+            "missed": torch.zeros(len(images), dtype=torch.bool, device=images.device),
         }
 
-    def step(self, state: State, *, final: bool) -> None:
-        """Look at the current iterate of every lane; move on from those that are not at their end."""
-        if final:
-            charge(state, forwards=1)
-            self._look(state, self.problem.oracle.logits(state["point"]))
-            return
-        charge(state, forwards=1, backwards=1)
-        slope = self.problem.oracle.slope(state["point"], self._loss, state["class"])
-        won = self._look(state, slope.logits)
-        working = ~state["done"]
-        state["zero"] = state["zero"] + (slope.zero & working)
-        state["nonfinite"] = state["nonfinite"] + (slope.nonfinite & working)
-        norm = self._norm(state, slope.gradient, slope.logits, won)
-        moved = self._moved(state, slope.gradient, norm)
-        state["norm"] = torch.where(working, norm, state["norm"])
-        state["point"] = torch.where(per_sample(working, moved), moved, state["point"])
-        state["age"] = state["age"] + working
-
     def _loss(self, logits: Tensor, classes: Tensor) -> Tensor:
-        return Goal(classes, self.problem.goal.targeted).loss(logits, self.settings.loss)
+        return self._goal(classes).loss(logits, self.settings.loss)
 
-    def _look(self, state: State, logits: Tensor) -> Tensor:
-        goal = Goal(state["class"], self.problem.goal.targeted)
-        won = goal.safely_reached(logits)
-        distance = size(state["point"].double() - state["image"].double(), Norm.L2)
-        keep_nearest(state, state["point"], distance, goal.margin(logits), won)
-        state["missed"] = state["missed"] | (~won & (state["age"] > 0) & ~state["done"])
-        state["done"] = state["done"] | (state["age"] >= self.settings.steps)
-        return won
+    def _move(self, state: State, slope: Slope, won: Tensor) -> State:
+        missed = state["missed"] | (~won & (state["age"] > 0))
+        norm = self._next_norm(state, slope, won, bracketed=state["won"] & missed)
+        return {"norm": norm, "missed": missed, "point": self._next_point(state, slope.gradient, norm)}
 
-    def _norm(self, state: State, gradient: Tensor, logits: Tensor, won: Tensor) -> Tensor:
+    def _next_norm(self, state: State, slope: Slope, won: Tensor, *, bracketed: Tensor) -> Tensor:
         gamma = self.settings.gamma
-        late = gamma * (_LEAST_CHANGE + (1 - _LEAST_CHANGE) * self._cosine(state))
-        change = torch.where(state["won"] & state["missed"], late, min(_HASTE * gamma, _FASTEST))
+        late = gamma * self._falling(state, 1, _LEAST_CHANGE)
+        change = torch.where(bracketed, late, min(_HASTE * gamma, _FASTEST))
         norm = state["norm"] * torch.where(won, 1 - change, 1 + change)
-        norm = torch.where(state["age"] == 0, self._first_norm(state, gradient, logits), norm)
-        furthest = torch.maximum(state["image"], 1 - state["image"]).double()
-        return torch.minimum(norm, size(furthest, Norm.L2))
+        return self._inside(state, torch.where(state["age"] == 0, self._first_norm(state, slope), norm))
 
-    def _first_norm(self, state: State, gradient: Tensor, logits: Tensor) -> Tensor:
+    def _first_norm(self, state: State, slope: Slope) -> Tensor:
         if self.settings.init_norm is not None:
             return torch.full_like(state["norm"], self.settings.init_norm)
-        slope = size(gradient.double(), Norm.L2).clamp_min(1e-30)
-        return _OVERSHOOT * self._loss(logits, state["class"]).double().abs() / slope
+        pace = size(slope.gradient.double(), Norm.L2).clamp_min(1e-30)
+        return _OVERSHOOT * self._loss(slope.logits, state["class"]).double().abs() / pace
 
-    def _moved(self, state: State, gradient: Tensor, norm: Tensor) -> Tensor:
+    def _next_point(self, state: State, gradient: Tensor, norm: Tensor) -> Tensor:
         image = state["image"]
-        share = _LEAST_STEP + (1 - _LEAST_STEP) * self._cosine(state)
-        length = per_sample((share * norm).to(image.dtype), image)
+        length = per_sample((self._falling(state, 1, _LEAST_STEP) * norm).to(image.dtype), image)
         delta = state["point"] - image - length * steepest(gradient, Norm.L2)
         point = (image + per_sample(norm.to(image.dtype), image) * steepest(delta, Norm.L2)).clamp(0, 1)
         top = None if self.settings.levels is None else self.settings.levels - 1
         return point if top is None else (point * top).round() / top
-
-    def _cosine(self, state: State) -> Tensor:
-        return (1 + torch.cos(math.pi * state["age"].double() / self.settings.steps)) / 2

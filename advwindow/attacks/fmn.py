@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from advwindow.attacks.approach import Approach, one_job
 from advwindow.attacks.ball import Ball
 from advwindow.attacks.boards import smallest
 from advwindow.attacks.budget import Norm, per_sample, size, steepest
 from advwindow.attacks.door import Cost
-from advwindow.attacks.goal import Goal
-from advwindow.attacks.lanes import Job, JobResult, State, common_rows
-from advwindow.attacks.record import charge, keep_nearest
 from advwindow.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
     from advwindow.attacks.budget import Budget
     from advwindow.attacks.door import Candidates, Problem
+    from advwindow.attacks.lanes import State
+    from advwindow.attacks.oracle import Slope
 
 #: Share by which the ball changes at first unless told otherwise, where it is not 0.05.
 _FIRST_CHANGE = {Norm.L1: 0.2}
@@ -73,69 +73,28 @@ class FMN:
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """The smallest perturbation found; at a fixed epsilon, cut to its ball where larger."""
-        return smallest(problem, budgets, _BoundaryBall(problem, self, budgets[0].norm), _one_job)
+        return smallest(problem, budgets, _BoundaryBall(problem, self, budgets[0].norm), one_job)
 
 
-def _one_job(sample: int) -> Generator[Job, JobResult, None]:
-    yield Job(sample)
-
-
-class _BoundaryBall:
-    """One iterate per step, each in the ball of its lane."""
+class _BoundaryBall(Approach):
+    """Every iterate lies in the ball of its lane."""
 
     def __init__(self, problem: Problem, settings: FMN, norm: Norm) -> None:
-        self.problem = problem
+        super().__init__(problem, settings.steps, norm)
         self.settings = settings
-        self.norm = norm
-        self.length = settings.steps + 1
-        self.patient = True
 
-    def start(self, jobs: Sequence[Job]) -> State:
-        """Rows at the clean image."""
-        device = self.problem.images.device
-        samples = torch.tensor([job.sample for job in jobs], device=device)
-        images = self.problem.images[samples]
-        return common_rows(samples) | {
-            "image": images,
-            "point": images,
-            "best": images,
-            "class": self.problem.goal.classes[samples],
-            "radius": torch.zeros(len(jobs), dtype=torch.float64, device=device),
-        }
+    def _own_rows(self, images: Tensor) -> State:
+        return {"radius": torch.zeros(len(images), dtype=torch.float64, device=images.device)}
 
-    def step(self, state: State, *, final: bool) -> None:
-        """Look at the current iterate of every lane; move on from those that are not at their end."""
-        if final:
-            charge(state, forwards=1)
-            self._look(state, self.problem.oracle.logits(state["point"]))
-            return
-        charge(state, forwards=1, backwards=1)
-        slope = self.problem.oracle.slope(state["point"], self._shortfall, state["class"])
-        won = self._look(state, slope.logits)
-        working = ~state["done"]
-        state["zero"] = state["zero"] + (slope.zero & working)
-        state["nonfinite"] = state["nonfinite"] + (slope.nonfinite & working)
-        radius = self._radius(state, slope.gradient, self._shortfall(slope.logits, state["class"]), won)
-        moved = self._moved(state, slope.gradient, radius)
-        state["radius"] = torch.where(working, radius, state["radius"])
-        state["point"] = torch.where(per_sample(working, moved), moved, state["point"])
-        state["age"] = state["age"] + working
+    def _loss(self, logits: Tensor, classes: Tensor) -> Tensor:
+        return self._goal(classes).shortfall(logits)
 
-    def _shortfall(self, logits: Tensor, classes: Tensor) -> Tensor:
-        return Goal(classes, self.problem.goal.targeted).shortfall(logits)
+    def _move(self, state: State, slope: Slope, won: Tensor) -> State:
+        radius = self._next_radius(state, slope, won)
+        return {"radius": radius, "point": self._next_point(state, slope.gradient, radius)}
 
-    def _look(self, state: State, logits: Tensor) -> Tensor:
-        goal = Goal(state["class"], self.problem.goal.targeted)
-        won = goal.safely_reached(logits)
-        keep_nearest(state, state["point"], self._distance(state), goal.margin(logits), won)
-        state["done"] = state["done"] | (state["age"] >= self.settings.steps)
-        return won
-
-    def _distance(self, state: State) -> Tensor:
-        return size(state["point"].double() - state["image"].double(), self.norm)
-
-    def _radius(self, state: State, gradient: Tensor, shortfall: Tensor, won: Tensor) -> Tensor:
-        radius, best = state["radius"], state["distance"]
+    def _next_radius(self, state: State, slope: Slope, won: Tensor) -> Tensor:
+        radius = state["radius"]
         first = self.settings.gamma_init or _FIRST_CHANGE.get(self.norm, 0.05)
         gamma = self._falling(state, first, self.settings.gamma_final)
         smaller, larger = radius * (1 - gamma), radius * (1 + gamma)
@@ -143,15 +102,16 @@ class _BoundaryBall:
             larger = torch.where(state["won"], larger, radius * (1 + _HASTE * gamma))
             smaller, larger = torch.minimum(radius - 1, smaller.floor()), torch.maximum(radius + 1, larger.floor())
         else:
-            pace = size(gradient.double(), _DUAL[self.norm]).clamp_min(1e-30)
-            estimate = self._distance(state) + shortfall.double().abs() / pace
-            larger = torch.where(state["won"], larger, torch.maximum(estimate, larger))
-        radius = torch.where(won, torch.minimum(smaller, best), larger)
-        radius = radius.clamp_min(1) if self.norm is Norm.L0 else radius
-        furthest = torch.maximum(state["image"], 1 - state["image"]).double()
-        return torch.minimum(radius, size(furthest, self.norm))
+            larger = torch.where(state["won"], larger, torch.maximum(self._boundary(state, slope), larger))
+        radius = torch.where(won, torch.minimum(smaller, state["distance"]), larger)
+        return self._inside(state, radius.clamp_min(1) if self.norm is Norm.L0 else radius)
 
-    def _moved(self, state: State, gradient: Tensor, radius: Tensor) -> Tensor:
+    def _boundary(self, state: State, slope: Slope) -> Tensor:
+        """``(L,)`` float64: distance from the image at which the linearised network would give way."""
+        pace = size(slope.gradient.double(), _DUAL[self.norm]).clamp_min(1e-30)
+        return self._distance(state) + self._loss(slope.logits, state["class"]).double().abs() / pace
+
+    def _next_point(self, state: State, gradient: Tensor, radius: Tensor) -> Tensor:
         image = state["image"]
         alpha = self.settings.alpha_init
         last = alpha / 100 if self.settings.alpha_final is None else self.settings.alpha_final
@@ -161,7 +121,3 @@ class _BoundaryBall:
             reach = per_sample(radius.to(image.dtype), image)
             return (image + reach * steepest(point - image, Norm.L2)).clamp(0, 1)
         return Ball.around(image, radius, self.norm).project(point)
-
-    def _falling(self, state: State, first: float, last: float) -> Tensor:
-        share = (1 + torch.cos(math.pi * state["age"].double() / self.settings.steps)) / 2
-        return last + (first - last) * share

@@ -44,7 +44,7 @@ class Foreign(ABC):
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    library: ClassVar[str]
+    package: ClassVar[str]
     #: Arguments that are never the user's: the network, what the budget says, and Python objects.
     taken: ClassVar[frozenset[str]]
 
@@ -69,12 +69,12 @@ class Foreign(ABC):
     @property
     def full_name(self) -> str:
         """Library and class, e.g. ``"torchattacks:PGD"``."""
-        return f"{self.library}:{self.name}"
+        return f"{self.package}:{self.name}"
 
     @property
     def facts(self) -> Facts:
         """What is known of the class; of one that a newer library brought, nothing."""
-        return FACTS[self.library].get(self._class().__name__, Facts())
+        return FACTS[self.package].get(self._class().__name__, Facts())
 
     @property
     def access(self) -> Access:
@@ -136,7 +136,7 @@ class Foreign(ABC):
     def _perturb(self, batch: Batch) -> Tensor: ...
 
     def _class(self) -> type[Any]:
-        return find_class(self.library, self.name)
+        return find_class(self.package, self.name)
 
     def _signature(self) -> Mapping[str, inspect.Parameter]:
         return inspect.signature(self._class()).parameters
@@ -149,7 +149,7 @@ class TorchAttacks(Foreign):
     Where the library seeds the global generator itself, its seed comes from ours.
     """
 
-    library: ClassVar[str] = "torchattacks"
+    package: ClassVar[str] = "torchattacks"
     taken: ClassVar[frozenset[str]] = frozenset({"model", "eps", "max_epsilon", "norm"})
 
     @property
@@ -201,7 +201,7 @@ class Foolbox(Foreign):
     another image of the batch that is of the target class; samples without a start stay as they are.
     """
 
-    library: ClassVar[str] = "foolbox"
+    package: ClassVar[str] = "foolbox"
     taken: ClassVar[frozenset[str]] = frozenset({"distance", "constraint", "init_attack", "tensorboard"})
 
     @property

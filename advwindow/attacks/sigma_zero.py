@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from advwindow.attacks.approach import Approach, one_job
 from advwindow.attacks.boards import smallest
 from advwindow.attacks.budget import Norm, per_sample, size
 from advwindow.attacks.door import Cost
-from advwindow.attacks.goal import Goal
-from advwindow.attacks.lanes import Job, JobResult, State, common_rows
-from advwindow.attacks.record import charge, keep_nearest
 from advwindow.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
     from advwindow.attacks.budget import Budget
     from advwindow.attacks.door import Candidates, Problem
+    from advwindow.attacks.lanes import State
+    from advwindow.attacks.oracle import Slope
 
 _BETA1, _BETA2, _TINY = 0.9, 0.999, 1e-8
 #: Share of the first step size that is left at the end.
@@ -72,87 +72,58 @@ class SigmaZero:
         for budget in budgets:
             if budget.norm is not Norm.L0:
                 raise UserError("sigma-zero minimises L0", got=str(budget.norm), fix="write norm = 'l0'")
-        return smallest(problem, budgets, _SmoothCount(problem, self), _one_job)
+        return smallest(problem, budgets, _SmoothCount(problem, self), one_job)
 
 
-def _one_job(sample: int) -> Generator[Job, JobResult, None]:
-    yield Job(sample)
-
-
-class _SmoothCount:
+class _SmoothCount(Approach):
     """Adam in the box; values whose change is undone are exactly those of the image."""
 
-    def __init__(self, problem: Problem, settings: SigmaZero) -> None:
-        self.problem = problem
-        self.settings = settings
-        self.length = settings.steps + 1
-        self.patient = True
+    flat_when_won = True  # the hinge is
 
-    def start(self, jobs: Sequence[Job]) -> State:
-        """Rows at the clean image."""
-        device = self.problem.images.device
-        samples = torch.tensor([job.sample for job in jobs], device=device)
-        images = self.problem.images[samples]
-        return common_rows(samples) | {
-            "image": images,
-            "point": images,
-            "best": images,
-            "class": self.problem.goal.classes[samples],
-            "threshold": torch.full((len(jobs),), self.settings.threshold, dtype=torch.float64, device=device),
+    def __init__(self, problem: Problem, settings: SigmaZero) -> None:
+        super().__init__(problem, settings.steps, Norm.L0)
+        self.settings = settings
+
+    def _own_rows(self, images: Tensor) -> State:
+        threshold = torch.full((len(images),), self.settings.threshold, dtype=torch.float64, device=images.device)
+        return {
+            "threshold": threshold,
             "first moment": torch.zeros_like(images),
             "second moment": torch.zeros_like(images),
         }
 
-    def step(self, state: State, *, final: bool) -> None:
-        """Look at the current iterate of every lane; move on from those that are not at their end."""
-        if final:
-            charge(state, forwards=1)
-            self._look(state, self.problem.oracle.logits(state["point"]))
-            return
-        charge(state, forwards=1, backwards=1)
-        slope = self.problem.oracle.slope(state["point"], self._hinge, state["class"])
-        won = self._look(state, slope.logits)
-        working = ~state["done"]
-        state["zero"] = state["zero"] + (slope.zero & ~won & working)
-        state["nonfinite"] = state["nonfinite"] + (slope.nonfinite & working)
-        self._move(state, slope.gradient, won, working)
-        state["age"] = state["age"] + working
+    def _loss(self, logits: Tensor, classes: Tensor) -> Tensor:
+        return self._goal(classes).shortfall(logits).clamp_min(0)
 
-    def _hinge(self, logits: Tensor, classes: Tensor) -> Tensor:
-        return Goal(classes, self.problem.goal.targeted).shortfall(logits).clamp_min(0)
-
-    def _look(self, state: State, logits: Tensor) -> Tensor:
-        goal = Goal(state["class"], self.problem.goal.targeted)
-        won = goal.safely_reached(logits)
-        distance = size(state["point"].double() - state["image"].double(), Norm.L0)
-        keep_nearest(state, state["point"], distance, goal.margin(logits), won)
-        state["done"] = state["done"] | (state["age"] >= self.settings.steps)
-        return won
-
-    def _move(self, state: State, gradient: Tensor, won: Tensor, working: Tensor) -> None:
-        image, settings = state["image"], self.settings
-        share = (1 + torch.cos(math.pi * state["age"].double() / settings.steps)) / 2
-        pace = settings.step_size * (_LEAST_STEP + (1 - _LEAST_STEP) * share)
-        total = gradient + self._count_slope(state["point"] - image)
-        update = self._adam(state, total / per_sample(size(total, Norm.LINF).clamp_min(1e-12), total))
-        point = (state["point"] - per_sample(pace.to(image.dtype), image) * update).clamp(0, 1)
-        change = settings.threshold_factor * pace
+    def _move(self, state: State, slope: Slope, won: Tensor) -> State:
+        image = state["image"]
+        total = slope.gradient + self._count_slope(state["point"] - image)
+        moments = _moments(state, total / per_sample(size(total, Norm.LINF).clamp_min(1e-12), total))
+        pace = self.settings.step_size * self._falling(state, 1, _LEAST_STEP)
+        update = per_sample(pace.to(image.dtype), image) * _adam(moments, state["age"])
+        point = (state["point"] - update).clamp(0, 1)
+        change = self.settings.threshold_factor * pace
         threshold = (state["threshold"] + torch.where(won, change, -change)).clamp(0, 1)
         undone = (point - image).abs() < per_sample(threshold.to(image.dtype), image)
-        point = torch.where(undone, image, point)
-        state["threshold"] = torch.where(working, threshold, state["threshold"])
-        state["point"] = torch.where(per_sample(working, point), point, state["point"])
+        return moments | {"threshold": threshold, "point": torch.where(undone, image, point)}
 
     def _count_slope(self, delta: Tensor) -> Tensor:
         """The gradient of the mean of ``d^2 / (d^2 + sigma)``."""
         sigma = self.settings.sigma
         return 2 * sigma * delta / (delta.square() + sigma).square() / delta[0].numel()
 
-    def _adam(self, state: State, gradient: Tensor) -> Tensor:
-        first = state["first moment"] = _BETA1 * state["first moment"] + (1 - _BETA1) * gradient
-        second = state["second moment"] = _BETA2 * state["second moment"] + (1 - _BETA2) * gradient.square()
-        count = state["age"].double() + 1
-        unbias_first = per_sample((1 - _BETA1**count).to(first.dtype), first)
-        unbias_second = per_sample((1 - _BETA2**count).to(first.dtype), first)
-        update: Tensor = (first / unbias_first) / ((second / unbias_second).sqrt() + _TINY)
-        return update
+
+def _moments(state: State, gradient: Tensor) -> State:
+    return {
+        "first moment": _BETA1 * state["first moment"] + (1 - _BETA1) * gradient,
+        "second moment": _BETA2 * state["second moment"] + (1 - _BETA2) * gradient.square(),
+    }
+
+
+def _adam(moments: State, age: Tensor) -> Tensor:
+    """Adam's direction after the step of this number ``(L,)``, from 0."""
+    first, second, count = moments["first moment"], moments["second moment"], age.double() + 1
+    unbias_first = per_sample((1 - _BETA1**count).to(first.dtype), first)
+    unbias_second = per_sample((1 - _BETA2**count).to(first.dtype), first)
+    update: Tensor = (first / unbias_first) / ((second / unbias_second).sqrt() + _TINY)
+    return update

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from advwindow.attacks.square import Square
 
 
-class _RandomSquares:
+class _RandomSquares(ABC):
     """Random search over lanes: one query of every lane a step, no host work that grows with the lanes.
 
     What a lane draws at a step is hashed from its job's key and the step's number.
@@ -46,17 +47,17 @@ class _RandomSquares:
         sides = [0, *(self.side(settings.share(place)) for place in range(self.length - 1))]
         self.sides = torch.tensor(sides, device=device)
 
+    @abstractmethod
     def side(self, share: float) -> int:
         """Side of a square with that share of the pixels."""
-        raise NotImplementedError
 
+    @abstractmethod
     def origin(self, draw: np.random.Generator) -> Tensor:
         """Where a job starts: a change of the image ``(C, H, W)``, to be projected."""
-        raise NotImplementedError
 
+    @abstractmethod
     def proposal(self, state: State, side: Tensor) -> Tensor:
         """Points ``(L, C, H, W)`` to ask about, with squares of these sides ``(L,)``."""
-        raise NotImplementedError
 
     def start(self, jobs: Sequence[Job]) -> State:
         """Rows at the start of every job."""
