@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from advwindow.errors import UserError
+
 if TYPE_CHECKING:
     from advwindow.sweep import Library, PlannedCell, Run, Sweep, Transport
 
-QUICK = Path(__file__).parent.parent / "sweep" / "quick.toml"
 INTERRUPTED = 130
 STUDY, ATTACK, RUN = "What to study", "How to attack", "How to run (changes no result)"
 
@@ -20,9 +21,16 @@ def attack(
         Path | None, typer.Argument(metavar="[SWEEP.toml]", help="A sweep file; the embedded default without one.")
     ] = None,
     *,
+    protocol: Annotated[
+        Literal["words-as-a-window"] | None,
+        typer.Option(help="A published protocol instead of a sweep file.", rich_help_panel=STUDY),
+    ] = None,
     model: Annotated[list[str] | None, typer.Option(help="Reference of a model.", rich_help_panel=STUDY)] = None,
     images: Annotated[list[str] | None, typer.Option(help="Reference of images.", rich_help_panel=STUDY)] = None,
-    words: Annotated[list[str] | None, typer.Option(help="Reference of a word space.", rich_help_panel=STUDY)] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Option(help="Reference of a word space; the first is the one of the verdicts.", rich_help_panel=STUDY),
+    ] = None,
     attack_names: Annotated[
         list[str] | None, typer.Option("--attack", help="Attack instead of those in the file.", rich_help_panel=ATTACK)
     ] = None,
@@ -58,7 +66,9 @@ def attack(
     from advwindow.reports import print_plan, print_run, write_pdf
 
     del executor  # there is one so far
-    content = sweeps.read_toml(sweep_file or QUICK, overrides=overrides or [])
+    if sweep_file and protocol:
+        raise UserError("a sweep file and a protocol", got=f"{sweep_file}, {protocol}", expected="one of the two")
+    content = sweeps.read_toml(sweep_file or sweeps.embedded(protocol or "quick"), overrides=overrides or [])
     lists = {"models": model, "images": images, "words": words, "seeds": None if seed is None else [seed]}
     content |= {key: values for key, values in lists.items() if values}
     sweeps.change_attacks(content, names=attack_names or [], eps=eps.split(",") if eps else [], norm=norm or "")

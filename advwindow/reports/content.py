@@ -42,7 +42,7 @@ def whole(run: RunDirectory, studies: Sequence[Study]) -> dict[str, Any]:
         "title": title,
         "running": shorten(title, 90),
         "images": _named([spec.images for spec in specs], "set of images", plural="sets of images"),
-        "words": _named([spec.words for spec in specs], "word space"),
+        "words": _named([words for spec in specs for words in spec.words], "word space"),
         "date": f"{when.day} {_MONTHS[when.month - 1]} {when.year}",
         "description": " ".join(answer(studies[0])),
         "plan": run.plan_id,
@@ -136,7 +136,7 @@ def _provenance(run: RunDirectory, manifest: Mapping[str, Any], specs: Sequence[
         "Seeds": [", ".join(dict.fromkeys(str(spec.seed) for spec in specs))],
         "Networks": _hashes((spec.model, spec.model_sha256) for spec in specs),
         "Images": _hashes((spec.images, spec.images_sha256) for spec in specs),
-        "Words": _hashes((spec.words, spec.words_sha256) for spec in specs),
+        "Words": _hashes(pair for spec in specs for pair in zip(spec.words, spec.words_sha256, strict=True)),
     }
     return [{"name": name, "lines": _lines("\n".join(lines))} for name, lines in pairs.items()]
 

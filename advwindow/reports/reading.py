@@ -39,7 +39,7 @@ class Subject(NamedTuple):
     @classmethod
     def of(cls, spec: CellSpec) -> Subject:
         """The subject of a cell."""
-        return cls(spec.model, spec.images, spec.words, spec.seed)
+        return cls(spec.model, spec.images, " + ".join(spec.words), spec.seed)
 
 
 @dataclass(frozen=True, eq=False)

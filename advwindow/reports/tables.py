@@ -99,8 +99,9 @@ def concept_table(study: Study) -> dict[str, Any]:
 
 
 def word_rows(study: Study) -> list[dict[str, str]]:
-    """What happened to each label, those without a word first."""
-    words = study.attacks[0].words.with_columns((pl.col("step") != "dropped").alias("kept"))
+    """What happened to each label in the first word space, those without a word first."""
+    words = study.attacks[0].words
+    words = words.filter(pl.col("space") == words["space"][0]).with_columns((pl.col("step") != "dropped").alias("kept"))
     return [
         {
             "label": shorten(printable(row["label"]), _LABEL_WIDTH),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 SCHEMA_VERSION = 1
-TABLES = ("samples", "layers", "concepts", "words")
+TABLES = ("samples", "layers", "concepts", "references", "agreement", "trace", "words")
 _CELL_FILES = ("cell.json", "grams.safetensors", "pictures.safetensors", *(f"{name}.parquet" for name in TABLES))
 
 
@@ -44,7 +44,7 @@ class CellResult:
 
     Attributes:
         summary: plain JSON values, one row of the table of cells.
-        tables: `samples`, `layers`, `concepts`, `words`.
+        tables: by the names of `TABLES`.
         grams: arrays and text metadata from which every statistic can be computed again
             (`advwindow.window.Evidence.arrays`).
         pictures: a few images for reports: ``clean`` uint8, ``delta`` float16, ``(n, C, H, W)``.
@@ -217,6 +217,8 @@ class RunDirectory:
             facts = spec.model_dump(mode="json") | {
                 "parameters": json.dumps(spec.parameters),
                 "layers": " ".join(spec.layers),
+                "words": ", ".join(spec.words),
+                "words_sha256": ", ".join(spec.words_sha256),
             }
             plain = {name: value for name, value in self.summary(spec).items() if not isinstance(value, list | dict)}
             rows.append({"cell": spec.cell_id, "condition": spec.condition, **facts, **plain})

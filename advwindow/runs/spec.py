@@ -8,13 +8,13 @@ import json
 from pydantic import BaseModel, ConfigDict
 
 #: Raise it when the same specification would give other numbers; older results are then computed anew, never mixed.
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 
 Scalar = str | int | float | bool | None
 
 
 class CellSpec(BaseModel):
-    """One model, one set of images, one word space, one attack at one budget, one seed.
+    """One model, one set of images, one choice of word spaces, one attack at one budget, one seed.
 
     Everything here changes the result; what changes only how it is computed (batch size, device, workers) is not here.
 
@@ -23,8 +23,8 @@ class CellSpec(BaseModel):
         model_sha256: hash of weights, buffers and normalisation.
         images: reference, as written.
         images_sha256: hash of ids, labels and pixels as the model sees them.
-        words: reference, as written.
-        words_sha256: hash of the word space's source.
+        words: references of the word spaces, as written; the verdicts are about the first.
+        words_sha256: hashes of the word spaces' sources.
         attack: name of the attack.
         parameters: its parameters, those given.
         norm: ``"linf"`` or ``"l2"``.
@@ -36,6 +36,10 @@ class CellSpec(BaseModel):
         similarity: how concepts are compared within a space.
         measure: the alignment that drives drift and verdicts.
         permutations: draws of every permutation test.
+        folds: image sets per concept; None for as many as the images allow.
+        ties: what a tie counts in the 2 vs 2 and 1 vs 2 tests.
+        image_sets: whether every fold is scored by itself, too.
+        correction: how p-values are adjusted over layers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,8 +48,8 @@ class CellSpec(BaseModel):
     model_sha256: str
     images: str
     images_sha256: str
-    words: str
-    words_sha256: str
+    words: tuple[str, ...]
+    words_sha256: tuple[str, ...]
     attack: str
     parameters: dict[str, Scalar]
     norm: str
@@ -57,6 +61,10 @@ class CellSpec(BaseModel):
     similarity: str
     measure: str
     permutations: int
+    folds: int | None = None
+    ties: str = "half"
+    image_sets: bool = False
+    correction: str = "max-t"
 
     @property
     def cell_id(self) -> str:

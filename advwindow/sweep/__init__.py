@@ -2,10 +2,12 @@
 
 from advwindow.sweep.cell import Transport
 from advwindow.sweep.config import (
+    PROTOCOLS,
     AttackEntry,
     Sweep,
     WindowSettings,
     change_attacks,
+    embedded,
     make_sweep,
     read_toml,
     sweep_toml,
@@ -16,6 +18,7 @@ from advwindow.sweep.run import Run, attack, default_folder, finished_cells, ope
 from advwindow.sweep.study import Study, load_study, parse_device, probe_speed
 
 __all__ = [
+    "PROTOCOLS",
     "AttackEntry",
     "Library",
     "PlannedCell",
@@ -28,6 +31,7 @@ __all__ = [
     "attack",
     "change_attacks",
     "default_folder",
+    "embedded",
     "finished_cells",
     "load_study",
     "make_plan",

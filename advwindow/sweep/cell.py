@@ -22,7 +22,7 @@ from advwindow.attacks import (
     perform,
 )
 from advwindow.runs import CellResult, CellSpec, package_versions, wilson
-from advwindow.streams import stream
+from advwindow.sweep.targets import choose_targets
 from advwindow.window import Window, WindowReport
 
 if TYPE_CHECKING:
@@ -74,7 +74,12 @@ def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResu
             "samples": _samples(study, outcome),
             "layers": report.layers,
             "concepts": report.concepts,
-            "words": report.words.table() if report.words else pl.DataFrame(),
+            "references": report.references,
+            "agreement": report.agreement,
+            "trace": report.trace,
+            "words": pl.concat(
+                each.table().select(pl.lit(each.space).alias("space"), pl.all()) for each in report.words
+            ),
         },
         grams=report.evidence.arrays(),
         pictures=_pictures(study, outcome, tried),
@@ -82,30 +87,17 @@ def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResu
     )
 
 
-def choose_targets(logits: Tensor, labels: Tensor, rule: str, *, ids: tuple[str, ...], seed: int) -> Tensor:
-    """A class to reach for each sample, never the true one.
-
-    Args:
-        logits: ``(N, K)`` clean.
-        labels: ``(N,)`` true classes.
-        rule: ``"least-likely"``, ``"runner-up"`` (the most likely wrong class) or ``"random"``.
-        ids: keys of the random streams.
-        seed: the user's seed.
-    """
-    wrong = logits.scatter(1, labels[:, None], torch.nan)
-    if rule == "least-likely":
-        return wrong.nan_to_num(torch.inf).argmin(1)
-    if rule == "runner-up":
-        return wrong.nan_to_num(-torch.inf).argmax(1)
-    assert rule == "random"
-    steps = [int(stream(seed, "target", name).integers(1, logits.shape[1])) for name in ids]
-    return (labels + torch.tensor(steps, device=labels.device)) % logits.shape[1]
-
-
 def _attack(spec: CellSpec, study: Study, transport: Transport) -> Outcome:
     target = None
     if spec.target:
-        target = choose_targets(study.clean_logits, study.labels, spec.target, ids=study.images.ids, seed=spec.seed)
+        target = choose_targets(
+            spec.target,
+            study.clean_logits,
+            study.labels,
+            ids=study.images.ids,
+            seed=spec.seed,
+            words=study.word_order,
+        )
     return perform(
         spec.attack,
         make_attack(spec.attack, spec.parameters),
@@ -133,6 +125,10 @@ def _look(spec: CellSpec, study: Study, outcome: Outcome, tried: Tensor, transpo
         similarity=spec.similarity,
         measure=spec.measure,
         permutations=spec.permutations,
+        folds=spec.folds,
+        ties=spec.ties,
+        image_sets=spec.image_sets,
+        correction=spec.correction,
         seed=spec.seed,
         batch_size=transport.batch_size or default_lanes(clean),
     )

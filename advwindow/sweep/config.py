@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from advwindow.attacks import MINIMAL, NATIVE, check_budget, complete_parameters, default_norm, make_budgets
 from advwindow.errors import UserError, did_you_mean
 from advwindow.runs import Scalar
-from advwindow.window import POOLINGS
+from advwindow.sweep.targets import check_target
+from advwindow.window import CORRECTIONS, POOLINGS, TIES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Sequence
 
-TARGETS = ("least-likely", "runner-up", "random")
+#: Published protocols that can be run by name.
+PROTOCOLS = ("words-as-a-window",)
 
 
 class _Strict(BaseModel):
@@ -31,21 +33,26 @@ class AttackEntry(_Strict):
         name: ``"pgd"``, ``"torchattacks:PGD"``, ...
         eps: epsilons, as text; left out for the smallest perturbation.
         norm: left out for the attack's own.
-        target: ``"least-likely"``, ``"runner-up"`` or ``"random"``; left out for untargeted.
+        target: rules of `advwindow.sweep.targets`, one or several; left out for untargeted.
         parameters: the attack's own parameters; in the file they stand beside the name.
     """
 
     name: str
     eps: tuple[str, ...] = (MINIMAL,)
     norm: str = ""
-    target: Literal["", "least-likely", "runner-up", "random"] = ""
+    target: tuple[str, ...] = ("",)
     parameters: dict[str, Scalar] = Field(default_factory=dict)
 
-    @field_validator("eps", mode="before")
+    @field_validator("eps", "target", mode="before")
     @classmethod
     def _as_texts(cls, value: object) -> object:
         values = value if isinstance(value, list | tuple) else [value]
         return tuple(dict.fromkeys(str(each).strip() for each in values))
+
+    @field_validator("target")
+    @classmethod
+    def _known_targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_target(rule) for rule in value)
 
     def resolved(self) -> AttackEntry:
         """The same with its norm and every default filled in; raises `UserError` for whatever would fail later."""
@@ -64,12 +71,18 @@ class WindowSettings(_Strict):
     similarity: Literal["pearson", "cosine"] = "pearson"
     measure: Literal["pearson", "spearman"] = "pearson"
     permutations: int = Field(default=2000, ge=99)
+    folds: int | None = Field(default=None, ge=1)
+    ties: str = "half"
+    image_sets: bool = False
+    correction: str = "max-t"
 
-    @field_validator("pooling")
+    @field_validator("pooling", "ties", "correction")
     @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in POOLINGS:
-            raise UserError("unknown pooling", got=value, fix=did_you_mean(value, POOLINGS))
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        choices: dict[str, Collection[str]] = {"pooling": POOLINGS, "ties": TIES, "correction": CORRECTIONS}
+        known = choices[str(info.field_name)]
+        if value not in known:
+            raise UserError(f"unknown {info.field_name}", got=value, fix=did_you_mean(value, known))
         return value
 
 
@@ -80,7 +93,7 @@ class Sweep(_Strict):
         name: begins the name of the run's folder.
         models: references.
         images: references.
-        words: references.
+        words: references of word spaces, all of which every cell looks through; the verdicts are about the first.
         attack: what to attack with, each at its epsilons.
         seeds: one set of cells for each.
         window: how layers are compared with words.
@@ -93,6 +106,11 @@ class Sweep(_Strict):
     attack: tuple[AttackEntry, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     window: WindowSettings = WindowSettings()
+
+
+def embedded(name: str) -> Path:
+    """The sweep file of this name that comes with the package: ``"quick"`` (the default) or one of `PROTOCOLS`."""
+    return Path(__file__).parent / f"{name}.toml"
 
 
 def read_toml(path: Path, *, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -156,9 +174,9 @@ def make_sweep(content: dict[str, Any], *, source: str = "the sweep") -> Sweep:
 
 def sweep_toml(sweep: Sweep) -> str:
     """The sweep as a file that gives the same sweep again."""
-    content = sweep.model_dump(mode="json", exclude={"attack"})
+    content = sweep.model_dump(mode="json", exclude={"attack"}, exclude_none=True)
     content["attack"] = [
-        {key: value for key, value in entry.model_dump(mode="json", exclude={"parameters"}).items() if value}
+        {key: value for key, value in entry.model_dump(mode="json", exclude={"parameters"}).items() if any(value)}
         | {key: value for key, value in entry.parameters.items() if value is not None}
         for entry in sweep.attack
     ]

@@ -40,9 +40,9 @@ class Library:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._studies: dict[tuple[str, str, str], Study] = {}
+        self._studies: dict[tuple[str, str, tuple[str, ...]], Study] = {}
 
-    def study(self, model: str, images: str, words: str) -> Study:
+    def study(self, model: str, images: str, words: tuple[str, ...]) -> Study:
         """The study of these references; raises `UserError` where they cannot be loaded or do not fit."""
         key = (model, images, words)
         if key not in self._studies:
@@ -65,27 +65,27 @@ def plan_id(cells: list[PlannedCell]) -> str:
 
 
 def _cells(sweep: Sweep, library: Library) -> Iterator[PlannedCell]:
-    for model, images, words in itertools.product(sweep.models, sweep.images, sweep.words):
-        study = library.study(model, images, words)
+    for model, images in itertools.product(sweep.models, sweep.images):
+        study = library.study(model, images, sweep.words)
         for entry, seed in itertools.product(sweep.attack, sweep.seeds):
             classes = study.clean_logits.shape[1]
             cost = study.count_gradients(
                 cost_per_sample(entry.name, entry.parameters, classes=classes, norm=entry.norm)
             )
             notes = attack_notes(entry.name, entry.parameters, classes=classes, norm=entry.norm)
-            for eps in entry.eps:
+            for target, eps in itertools.product(entry.target, entry.eps):
                 spec = CellSpec(
                     model=model,
                     model_sha256=study.model_sha256,
                     images=images,
                     images_sha256=study.images_sha256,
-                    words=words,
-                    words_sha256=study.words.sha256,
+                    words=sweep.words,
+                    words_sha256=tuple(space.sha256 for space in study.words),
                     attack=entry.name,
                     parameters=entry.parameters,
                     norm=entry.norm,
                     eps=eps,
-                    target=entry.target,
+                    target=target,
                     seed=seed,
                     **sweep.window.model_dump(),
                 )

@@ -7,15 +7,20 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from advwindow.attacks import Cost, Goal, default_lanes, judged_logits, slope_at
 from advwindow.data import load_images, match_labels
 from advwindow.errors import UserError, did_you_mean
 from advwindow.models import load_model, prepare
+from advwindow.sweep.targets import WordOrder
+from advwindow.window import similarity, vocabulary
 from advwindow.words import load_words, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from advwindow.data import LabelledImages
@@ -34,7 +39,7 @@ class Study:
     Attributes:
         model: on its device; its outputs have names.
         images: fitted to the model's input size.
-        words: the word space.
+        words: the word spaces, the main one first.
         pixels: ``(N, C, H, W)`` on the model's device.
         labels: ``(N,)`` int64: the model's output for each image's true class.
         clean_logits: ``(N, K)``.
@@ -44,7 +49,7 @@ class Study:
 
     model: Classifier
     images: LabelledImages
-    words: WordSpace
+    words: tuple[WordSpace, ...]
     pixels: Tensor
     labels: Tensor
     clean_logits: Tensor
@@ -59,10 +64,15 @@ class Study:
 
     def observed(self, window: Window, tried: Tensor) -> Observation:
         """The window's look at the clean images that are attacked, taken once for all attacks."""
-        key = (window.layers, window.pooling, window.similarity, tuple(tried.tolist()))
+        key = (window.layers, window.pooling, window.folds, window.seed, tuple(tried.tolist()))
         if key not in self._observations:
             self._observations[key] = window.observe(self.pixels[tried], self.labels[tried])
         return self._observations[key]
+
+    def word_order(self) -> WordOrder:
+        """How alike the words of the correctly classified images' classes are."""
+        known = vocabulary(self.labels[self.correct].tolist(), self.model.label_names, self.words)
+        return WordOrder(np.array(known.classes), similarity(known.gram()))
 
     def count_gradients(self, per_sample: Cost | None) -> int:
         """Most gradients an attack can spend here, a lone forward pass for half of one; 0 if it does not tell."""
@@ -72,13 +82,13 @@ class Study:
         return (per_sample.backwards + lone // 2) * int(self.correct.sum())
 
 
-def load_study(model_ref: str, images_ref: str, words_ref: str, *, device: torch.device) -> Study:
-    """Load the three, check that they fit, and look at the clean images once.
+def load_study(model_ref: str, images_ref: str, words_refs: Sequence[str], *, device: torch.device) -> Study:
+    """Load them, check that they fit, and look at the clean images once.
 
     Raises:
         UserError: a part cannot be loaded, classes do not match, or too few concepts are left for any geometry.
     """
-    words = load_words(words_ref)
+    words = tuple(load_words(ref) for ref in words_refs)
     model = load_model(model_ref).to(device).eval()
     images = load_images(images_ref, size=model.input_size, crop=model.crop)
     pixels = images.pixels().to(device)
@@ -114,7 +124,8 @@ def _answers(model: Classifier, pixels: Tensor, model_ref: str) -> Tensor:
 def _check_concepts(study: Study) -> None:
     right = sorted(set(study.labels[study.correct].tolist()))
     names = [study.model.label_names[label] for label in right]
-    concepts = len(resolve(names, study.words).indices) if names else 0
+    found = [set(resolve(names, space).indices) for space in study.words] if names else [set()]
+    concepts = len(set.intersection(*found))
     if concepts < FEWEST_CONCEPTS:
         raise UserError(
             "too few concepts for a geometry",

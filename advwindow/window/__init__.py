@@ -2,35 +2,45 @@
 
 from advwindow.window.alignment import BiasedCka, biased_cka, debiased_cka, rsa
 from advwindow.window.capture import POOLINGS, capture, recording
-from advwindow.window.evidence import Evidence, LayerEvidence, Trials
-from advwindow.window.grams import ConceptSums, Gram, gram_of
-from advwindow.window.matching import OneVsTwo, TwoVsTwo, one_vs_two, one_vs_two_grid, two_vs_two
+from advwindow.window.evidence import Evidence, Examples, LayerEvidence, Trials, WordEvidence
+from advwindow.window.gathering import Gathered, Observation
+from advwindow.window.grams import Gram, Stack, gram_of
+from advwindow.window.matching import TIES, OneVsTwo, TwoVsTwo, one_vs_two, one_vs_two_grid, two_vs_two
+from advwindow.window.multiplicity import CORRECTIONS
 from advwindow.window.observation import Batched
 from advwindow.window.options import Options
 from advwindow.window.report import LAYER_COLUMNS, Analysis, WindowReport, analyse
 from advwindow.window.similarity import SIMILARITIES, similarity
+from advwindow.window.trace import word_trace
 from advwindow.window.verdict import Verdict
-from advwindow.window.window import Observation, Window
+from advwindow.window.vocabulary import Vocabulary, vocabulary
+from advwindow.window.window import Window
 
 __all__ = [
+    "CORRECTIONS",
     "LAYER_COLUMNS",
     "POOLINGS",
     "SIMILARITIES",
+    "TIES",
     "Analysis",
     "Batched",
     "BiasedCka",
-    "ConceptSums",
     "Evidence",
+    "Examples",
+    "Gathered",
     "Gram",
     "LayerEvidence",
     "Observation",
     "OneVsTwo",
     "Options",
+    "Stack",
     "Trials",
     "TwoVsTwo",
     "Verdict",
+    "Vocabulary",
     "Window",
     "WindowReport",
+    "WordEvidence",
     "analyse",
     "biased_cka",
     "capture",
@@ -42,4 +52,6 @@ __all__ = [
     "rsa",
     "similarity",
     "two_vs_two",
+    "vocabulary",
+    "word_trace",
 ]

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advwindow.window.dyadic import Covariance, dyadic_covariance, intervals
+from advwindow.window.ceilings import ceiling_columns, words_reliability
+from advwindow.window.dyadic import Covariance, dyadic_covariance, intervals, ratio_intervals
+from advwindow.window.effects import cohens_q, z_against_null
 from advwindow.window.evidence import CLEAN, NOISE
+from advwindow.window.further import further_measures
 from advwindow.window.geometry import LayerGeometry, defect, layer_geometry, word_geometry
 from advwindow.window.images import image_tests
 from advwindow.window.multiplicity import resampled_p
 from advwindow.window.permutation import correlation_null, label_permutations, two_vs_two_null
+from advwindow.window.sets import set_scores
 from advwindow.window.similarity import ConstantPatternError
 from advwindow.window.swap import swap_coins
 
@@ -32,12 +36,14 @@ class Numbers:
 
     Attributes:
         columns: name to ``(L, S)``, NaN where there is no such number.
-        per_concept: ``(L, S, C)``, 2 vs 2 by concept.
+        by_concept: name to ``(L, S, C)``, likewise: ``two_vs_two``, ``loss``, ``loss_q``.
+        layers: geometry of the layers that have one.
         defects: layer to why it has no geometry.
     """
 
     columns: dict[str, Array]
-    per_concept: Array
+    by_concept: dict[str, Array]
+    layers: dict[str, LayerGeometry]
     defects: dict[str, str]
 
 
@@ -50,27 +56,49 @@ def compute(evidence: Evidence, options: Options) -> Numbers:
         UserError: too few concepts, or a word without variance.
     """
     assert evidence.conditions[0] == CLEAN
-    words = word_geometry(evidence)
-    concepts = len(evidence.concepts)
+    words = word_geometry(evidence, next(iter(evidence.spaces)))
+    for space in list(evidence.spaces)[1:]:
+        word_geometry(evidence, space)
+    concepts, folds = len(evidence.concepts), len(evidence.counts)
+    shape = (len(evidence.conditions), concepts)
     coins = np.vstack([np.zeros(concepts), swap_coins(options.permutations, concepts, seed=options.seed)])
+    agreement = words_reliability(evidence, options.measure)
     layers: dict[str, LayerGeometry] = {}
+    further: list[dict[str, Array]] = []
+    sets: list[tuple[Array, Array]] = []
     defects: dict[str, str] = {}
     for name, layer in evidence.layers.items():
+        stack = layer.stack.averaged(evidence.weights) if folds > 1 else layer.stack
         try:
-            layers[name] = layer_geometry(
-                layer.gram, words, coins, kind=evidence.similarity, measure=options.measure, ties=options.ties
-            )
+            layers[name] = layer_geometry(stack, words, coins, kind=evidence.similarity, options=options)
         except ConstantPatternError as error:
-            defects[name] = defect(evidence, layer.gram, error)
+            defects[name] = defect(evidence, stack, error)
+            continue
+        further.append(
+            further_measures(stack, layer.stack, words, kind=evidence.similarity, ties=options.ties, folds=folds)
+            | ceiling_columns(
+                layer.stack,
+                getattr(layers[name], f"rsa_{options.measure}"),
+                agreement,
+                evidence=evidence,
+                options=options,
+            )
+        )
+        if options.image_sets:
+            sets.append(set_scores(layer.stack, words, kind=evidence.similarity, options=options, folds=folds))
     found = _sound_columns(evidence, list(layers.values()), words, options) if layers else {}
+    found |= {name: np.stack([each[name] for each in further]) for name in (further[0] if further else ())}
+    if sets:
+        found |= _set_tests(sets, options)
     sound = np.array([name in layers for name in evidence.layers])
     columns = {name: _spread(values, sound) for name, values in found.items()}
     columns["displacement"] = np.stack([layer.displacement for layer in evidence.layers.values()])
     columns |= image_tests(evidence, words.similarity, options)
-    per_concept = np.full((len(sound), len(evidence.conditions), concepts), np.nan)
-    if layers:
-        per_concept[sound] = np.stack([layer.per_concept for layer in layers.values()])
-    return Numbers(columns, per_concept, defects)
+    by_concept = {
+        name: _spread(np.array([getattr(layer, field) for layer in layers.values()]).reshape(-1, *shape), sound)
+        for name, field in (("two_vs_two", "per_concept"), ("loss", "loss"), ("loss_q", "loss_q"))
+    }
+    return Numbers(columns, by_concept, layers, defects)
 
 
 def _spread(values: Array, sound: NDArray[np.bool_]) -> Array:
@@ -106,7 +134,10 @@ def _alignment_tests(estimate: Array, pairs: Array, words: WordGeometry, options
     null = correlation_null(pairs, words.matrix(options.measure), permutations).reshape(-1, *estimate.shape)
     low, high, chance = np.quantile(null, [0.025, 0.975, 0.95], axis=0)
     return {
-        **_upper_p("alignment", estimate, null),
+        **_upper_p("alignment", estimate, null, options),
+        "alignment_z": np.stack(
+            [z_against_null(estimate[:, s], null[:, :, s]) for s in range(estimate.shape[1])], axis=1
+        ),
         "chance_low": low,
         "chance_high": high,
         "chance_bound": chance,
@@ -120,14 +151,24 @@ def _two_vs_two_tests(
     if not count:
         return {name: np.full(estimate.shape, np.nan) for name in ("two_vs_two_p", "two_vs_two_p_adjusted")}
     permutations = label_permutations(count, len(words.similarity), seed=options.seed)
-    geometries = np.concatenate([layer.similarity for layer in layers])
+    geometries = np.concatenate([layer.similarity for layer in layers if layer.similarity is not None])
     null = two_vs_two_null(geometries, words.similarity, permutations, ties=options.ties)
-    return _upper_p("two_vs_two", estimate, null.reshape(-1, *estimate.shape))
+    return _upper_p("two_vs_two", estimate, null.reshape(-1, *estimate.shape), options)
 
 
-def _upper_p(name: str, estimate: Array, null: Array) -> dict[str, Array]:
+def _set_tests(sets: list[tuple[Array, Array]], options: Options) -> dict[str, Array]:
+    """Mean scores of image sets ``(L, S)``, with p-values where there are relabellings."""
+    estimate, null = np.stack([score for score, _ in sets]), np.stack([each for _, each in sets], axis=1)
+    tests = _upper_p("two_vs_two_sets", estimate, null, options) if len(null) else {}
+    return {"two_vs_two_sets": estimate, **tests}
+
+
+def _upper_p(name: str, estimate: Array, null: Array, options: Options) -> dict[str, Array]:
     """p-values ``(L, S)`` for large values; each condition is a family of its layers."""
-    tests = [resampled_p(estimate[:, s], null[:, :, s], tail="upper") for s in range(estimate.shape[1])]
+    tests = [
+        resampled_p(estimate[:, s], null[:, :, s], tail="upper", correction=options.correction)
+        for s in range(estimate.shape[1])
+    ]
     return {
         f"{name}_p": np.stack([test.raw for test in tests], axis=1),
         f"{name}_p_adjusted": np.stack([test.adjusted for test in tests], axis=1),
@@ -155,8 +196,18 @@ def _drift(estimate: Array, swapped: Array, covariance: Covariance, options: Opt
     for s in range(1, estimate.shape[1]):
         drift = estimate[:, 0] - estimate[:, s]
         one = intervals(drift, covariance, _contrasts(estimate.shape, 0, s), seed=options.seed)
-        test = resampled_p(swapped[:, s, 0], swapped[:, s, 1:].T, tail="both")
-        found = (drift, one.se, one.low, one.high, one.band_low, one.band_high, test.raw, test.adjusted)
+        test = resampled_p(swapped[:, s, 0], swapped[:, s, 1:].T, tail="both", correction=options.correction)
+        kept = ratio_intervals(
+            estimate[:, s],
+            estimate[:, 0],
+            covariance=covariance,
+            contrasts=(_contrasts(estimate.shape, s), _contrasts(estimate.shape, 0)),
+            seed=options.seed,
+        )
+        found = (
+            drift, one.se, one.low, one.high, one.band_low, one.band_high, test.raw, test.adjusted,
+            cohens_q(estimate[:, 0], estimate[:, s]), kept.low, kept.high,
+        )  # fmt: skip
         for name, values in zip(_DRIFT, found, strict=True):
             columns[name][:, s] = values
     return columns
@@ -171,6 +222,9 @@ _DRIFT = (
     "drift_band_high",
     "drift_p",
     "drift_p_adjusted",
+    "cohens_q",
+    "retention_low",
+    "retention_high",
 )
 
 

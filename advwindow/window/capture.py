@@ -1,13 +1,18 @@
-"""What every layer says: pooled activations, taken by forward hooks that never stay behind."""
+"""What every layer says: pooled activations, taken by forward hooks that never stay behind.
+
+Maps are read as ``(N, C, H, W)``, or as ``(N, H, W, C)`` where a network (Swin, say) keeps its channels last, see
+`_channels_last`. Poolings over positions need to know; what cannot be known is an error, never a guess.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advwindow.errors import UserError, did_you_mean
 from advwindow.models.classifier import evaluating
@@ -15,8 +20,6 @@ from advwindow.models.layers import first_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from torch import nn
 
     from advwindow.models.classifier import Classifier
 
@@ -36,7 +39,8 @@ def capture(model: Classifier, images: Tensor, layers: Sequence[str], *, pooling
 
     Raises:
         UserError: unknown pooling or layer, or a layer that is never called, returns no tensor (or one not first), does
-            not keep the batch in its first dimension, does not suit the pooling, or whose activations are not finite.
+            not keep the batch in its first dimension, does not suit the pooling, whose channels cannot be told from its
+            positions, or whose activations are not finite.
     """
     return capture_with_logits(model, images, layers, pooling=pooling)[0]
 
@@ -76,16 +80,21 @@ def recording(module: nn.Module, layers: Sequence[str], *, pooling: str = "mean"
     modules = dict(module.named_modules(remove_duplicate=False))
     calls: dict[str, Tensor] = {}
     seen: Counter[str] = Counter()
+    scene = _Scene(any(isinstance(part, _LAST_NORMS) for part in modules.values()))
 
     def hook_for(name: str) -> Callable[[nn.Module, object, object], None]:
-        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+        def hook(module: nn.Module, _inputs: object, output: object) -> None:
             seen[name] += 1
             label = name if seen[name] == 1 else f"{name}#{seen[name]}"
-            calls[label] = _pooled(label, output, pooling)
+            calls[label] = _pooled(label, output, pooling, lambda maps: _channels_last(label, module, maps, scene))
 
         return hook
 
     with ExitStack() as hooks:
+        hooks.callback(module.register_forward_pre_hook(scene.look).remove)
+        for part in module.modules():
+            if isinstance(part, nn.Linear):
+                hooks.callback(part.register_forward_hook(scene.listen).remove)
         for name in dict.fromkeys(layers):
             if name not in modules or not name:
                 raise UserError(
@@ -119,7 +128,7 @@ def _check(layer: str, pooled: Tensor, images: int) -> None:
         raise UserError(f"activations of layer {layer!r} are not finite", got=f"{bad} NaN or infinite values", fix=fix)
 
 
-def _pooled(layer: str, output: object, pooling: str) -> Tensor:
+def _pooled(layer: str, output: object, pooling: str, channels_last: Callable[[Tensor], bool]) -> Tensor:
     tensor = first_tensor(output)
     if tensor is None or tensor.dim() == 0:
         raise UserError(
@@ -127,7 +136,80 @@ def _pooled(layer: str, output: object, pooling: str) -> Tensor:
         )
     if tensor.dim() <= 2:
         return tensor.to(torch.float32, copy=True).reshape(len(tensor), -1)
+    if tensor.dim() == 4 and pooling in _POSITIONAL and channels_last(tensor):
+        tensor = tensor.movedim(-1, 1)
     return POOLINGS[pooling](tensor.float(), layer)
+
+
+@dataclass
+class _Scene:
+    """What a network and its forward pass tell of the layout of maps.
+
+    Attributes:
+        last: whether anything in the network works on the last dimension of maps.
+        size: ``(H, W)`` of the images; square until seen.
+    """
+
+    last: bool
+    size: tuple[int, int] = (1, 1)
+
+    def look(self, _module: nn.Module, inputs: tuple[object, ...]) -> None:
+        if inputs and isinstance(inputs[0], Tensor) and inputs[0].dim() == 4:
+            self.size = inputs[0].shape[2], inputs[0].shape[3]
+
+    def listen(self, _module: nn.Module, _inputs: object, output: object) -> None:
+        self.last |= isinstance(output, Tensor) and output.dim() == 4
+
+
+def _channels_last(layer: str, module: nn.Module, maps: Tensor, scene: _Scene) -> bool:
+    """Whether ``(N, a, b, c)`` is ``(N, H, W, C)``.
+
+    The first of these rules that decides:
+
+    1. Where nothing in the network works on a last dimension (no norm over it, no linear layer on maps), channels come
+       first. So it is in every purely convolutional network.
+    2. Convolutions, their norms and two-dimensional poolings give channels first; linear layers and
+       `torch.nn.LayerNorm` itself, channels last.
+    3. Positions have the images' proportions: of square images, maps ``(c, h, h)`` or ``(h, h, c)``.
+    4. The order in memory: what lies there in the other order was permuted from it.
+    5. The module's weights have as many rows as it has channels; a module with convolutions and without norms or linear
+       layers over the last dimension gives channels first.
+    """
+    if not scene.last or isinstance(module, _FIRST):
+        return False
+    if isinstance(module, nn.Linear) or type(module) in _LAST_NORMS:
+        return True
+    shape = tuple(maps.shape[1:])
+    for first, last in (_by_proportions(shape, scene.size), _by_memory(maps), _by_weights(shape, module)):
+        if first != last:
+            return last
+    raise UserError(
+        f"channels and positions of layer {layer!r} cannot be told apart",
+        got=f"shape {tuple(maps.shape)}",
+        fix="use pooling 'flatten', leave the layer out, or give images of another size",
+    )
+
+
+def _by_proportions(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[bool, bool]:
+    def fits(height: int, width: int) -> bool:
+        # strides round each side by less than a position
+        return height == width if size[0] == size[1] else abs(height * size[1] - width * size[0]) < max(size)
+
+    return fits(*shape[1:]), fits(*shape[:2])
+
+
+def _by_memory(maps: Tensor) -> tuple[bool, bool]:
+    a, b, c = maps.stride()[1:]
+    return a < c < b, b < a < c
+
+
+def _by_weights(shape: tuple[int, ...], module: nn.Module) -> tuple[bool, bool]:
+    rows = {len(weight) for weight in module.parameters() if weight.dim()}
+    first, last = shape[0] in rows, shape[2] in rows
+    kinds = list(module.modules())
+    convolutional = any(isinstance(part, nn.Conv2d) for part in kinds)
+    mixed = any(isinstance(part, (nn.Linear, *_LAST_NORMS)) for part in kinds)
+    return (True, False) if first == last and convolutional and not mixed else (first, last)
 
 
 def _positions(tensor: Tensor) -> Tensor:
@@ -165,6 +247,20 @@ def _misfit(layer: str, tensor: Tensor, pooling: str, expected: str) -> UserErro
         what, got=f"shape {tuple(tensor.shape)}", expected=expected, fix="use pooling 'mean' or another layer"
     )
 
+
+_LAST_NORMS = (nn.LayerNorm, nn.RMSNorm)
+_FIRST = (
+    nn.Conv2d,
+    nn.ConvTranspose2d,
+    nn.BatchNorm2d,
+    nn.InstanceNorm2d,
+    nn.GroupNorm,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool2d,
+)
+_POSITIONAL = frozenset({"mean", "max", "grid2"})
 
 #: How ``(N, C, H, W)`` maps and ``(N, T, D)`` tokens become ``(N, d)``; outputs of two dimensions stay as they are.
 POOLINGS: dict[str, Callable[[Tensor, str], Tensor]] = {

@@ -1,14 +1,15 @@
-"""The geometry of one layer in all conditions: every measure that needs the layer's own Gram."""
+"""The geometry of one layer in all conditions: the similarities behind alignment, drift and the 2 vs 2 test."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from advwindow.errors import UserError
 from advwindow.window.alignment import pair_matrix, pair_values, u_unit, unit_pairs
+from advwindow.window.effects import concept_losses
 from advwindow.window.matching import MIN_CONCEPTS, pair_wins
 from advwindow.window.similarity import ConstantPatternError, constant_patterns, similarity
 from advwindow.window.swap import swap_null
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from advwindow.window.evidence import Evidence
-    from advwindow.window.grams import Gram
+    from advwindow.window.grams import Gram, Stack
+    from advwindow.window.options import Options
 
     Array = NDArray[np.float64]
 
@@ -27,12 +29,14 @@ class WordGeometry:
     """The reference.
 
     Attributes:
+        gram: of the word vectors.
         similarity: ``(C, C)``.
         pearson: ``(N,)``, pair values with mean 0 and length 1.
         spearman: ``(N,)``, their ranks likewise.
         u_centred: ``(C, C)``, U-centred Gram of length 1.
     """
 
+    gram: Gram
     similarity: Array
     pearson: Array
     spearman: Array
@@ -52,7 +56,7 @@ class LayerGeometry:
     """One layer in ``S`` conditions.
 
     Attributes:
-        similarity: ``(S, C, C)``.
+        similarity: ``(S, C, C)``; None where nothing later needs it.
         pairs: ``(S, N)``, pair values with mean 0 and length 1 for the measure of the analysis.
         rsa_pearson: ``(S,)``.
         rsa_spearman: ``(S,)``.
@@ -61,9 +65,11 @@ class LayerGeometry:
         cka: ``(S,)``, debiased, with the words.
         cka_clean: ``(S,)``, debiased, with the clean condition.
         drift: ``(S, 1 + B)``, drift in the swap test: observed, then swapped; zeros for clean.
+        loss: ``(S, C)``, how much of each concept's relation to its word is gone (`concept_losses`); NaN for clean.
+        loss_q: ``(S, C)``, its q-value.
     """
 
-    similarity: Array
+    similarity: Array | None
     pairs: Array
     rsa_pearson: Array
     rsa_spearman: Array
@@ -72,10 +78,12 @@ class LayerGeometry:
     cka: Array
     cka_clean: Array
     drift: Array
+    loss: Array
+    loss_q: Array
 
 
-def word_geometry(evidence: Evidence) -> WordGeometry:
-    """The geometry of the words.
+def word_geometry(evidence: Evidence, space: str) -> WordGeometry:
+    """The geometry of the words in one of the spaces.
 
     Raises:
         UserError: fewer than five concepts, or a word vector that is constant.
@@ -83,69 +91,79 @@ def word_geometry(evidence: Evidence) -> WordGeometry:
     if len(evidence.concepts) < MIN_CONCEPTS:
         fix = f"study images of at least {MIN_CONCEPTS} classes that have word vectors"
         raise UserError("too few concepts for a geometry", got=", ".join(evidence.concepts), fix=fix)
-    constant = constant_patterns(evidence.word_gram, evidence.similarity)
+    kept = evidence.spaces[space]
+    constant = constant_patterns(kept.gram, evidence.similarity)
     if constant.any():
-        words = ", ".join(word for word, flat in zip(evidence.words, constant, strict=True) if flat)
+        words = ", ".join(word for word, flat in zip(kept.words, constant, strict=True) if flat)
         raise UserError("word vectors without variance", got=words, fix="leave these classes out or use other words")
-    matrix = similarity(evidence.word_gram, evidence.similarity)
+    matrix = similarity(kept.gram, evidence.similarity)
     values = pair_values(matrix)
-    return WordGeometry(
-        matrix, unit_pairs(values, "pearson"), unit_pairs(values, "spearman"), u_unit(evidence.word_gram.raw)
-    )
+    units = {measure: unit_pairs(values, measure) for measure in ("pearson", "spearman")}
+    return WordGeometry(kept.gram, matrix, units["pearson"], units["spearman"], u_unit(kept.gram.raw))
 
 
-def layer_geometry(
-    gram: Gram, words: WordGeometry, coins: Array, *, kind: str, measure: str, ties: str
-) -> LayerGeometry:
-    """Every measure of one layer.
+def layer_geometry(stack: Stack, words: WordGeometry, coins: Array, *, kind: str, options: Options) -> LayerGeometry:
+    """The geometry of one layer.
 
     Args:
-        gram: of ``S * C`` patterns, condition by condition, clean first.
+        stack: of ``C`` patterns under ``S`` conditions.
         words: the reference.
         coins: ``(1 + B, C)``, first row zeros (`swap_null`).
         kind: similarity, ``"pearson"`` or ``"cosine"``.
-        measure: ``"spearman"`` or ``"pearson"``, of `LayerGeometry.pairs` and `LayerGeometry.drift`.
-        ties: rule of the 2 vs 2 test.
+        options: measure and tie rule.
 
     Raises:
         ConstantPatternError: a pattern, a profile or a whole geometry is constant.
     """
-    concepts = len(words.similarity)
-    starts = range(0, len(gram.mean), concepts)
-    stacked = similarity(gram, kind)
-    blocks = np.stack([stacked[start : start + concepts, start : start + concepts] for start in starts])
-    centred = [u_unit(gram.rows(start, start + concepts).raw) for start in starts]
+    grams = [stack.gram(condition) for condition in range(len(stack.own))]
+    blocks = np.stack([similarity(gram, kind) for gram in grams])
+    centred = [u_unit(gram.raw) for gram in grams]
     values = pair_values(blocks)
     units = {name: unit_pairs(values, name) for name in ("pearson", "spearman")}
-    per_concept = pair_wins(blocks, words.similarity, ties=ties).sum(2) / (concepts - 1)
+    swapped = _against_clean(stack, words, coins, kind, options.measure)
+    per_concept = pair_wins(blocks, words.similarity, ties=options.ties).sum(2) / (len(words.similarity) - 1)
     return LayerGeometry(
-        similarity=blocks,
-        pairs=units[measure],
+        similarity=blocks if options.matching_permutations(len(words.similarity)) else None,
+        pairs=units[options.measure],
         rsa_pearson=units["pearson"] @ words.pearson,
         rsa_spearman=units["spearman"] @ words.spearman,
         two_vs_two=per_concept.mean(1),
         per_concept=per_concept,
         cka=np.array([(k * words.u_centred).sum() for k in centred]),
         cka_clean=np.array([(k * centred[0]).sum() for k in centred]),
-        drift=_drifts(stacked, words.matrix(measure), coins, measure),
+        drift=swapped.drift,
+        loss=swapped.loss,
+        loss_q=swapped.loss_q,
     )
 
 
-def defect(evidence: Evidence, gram: Gram, error: ConstantPatternError) -> str:
+def defect(evidence: Evidence, stack: Stack, error: ConstantPatternError) -> str:
     """Why a layer has no geometry, in plain words."""
-    constant = constant_patterns(gram, evidence.similarity)
+    constant = np.stack(
+        [constant_patterns(stack.gram(condition), evidence.similarity) for condition in range(len(stack.own))]
+    )
     if not constant.any():
         return f"Nothing can be compared in this layer: {error}"
-    condition, concept = divmod(int(np.flatnonzero(constant)[0]), len(evidence.concepts))
+    condition, concept = np.argwhere(constant)[0].tolist()
     where = f"{evidence.concepts[concept]!r} ({evidence.conditions[condition]})"
     more = f" and {int(constant.sum()) - 1} more" if constant.sum() > 1 else ""
     return f"Nothing can be compared in this layer: the activation of {where}{more} does not vary over the features."
 
 
-def _drifts(stacked: Array, words: Array, coins: Array, measure: str) -> Array:
-    concepts = len(words)
-    drifts = [np.zeros(len(coins))]
-    for start in range(concepts, len(stacked), concepts):
-        both = np.r_[:concepts, start : start + concepts]
-        drifts.append(swap_null(stacked[np.ix_(both, both)], words, coins, measure=measure))
-    return np.stack(drifts)
+class _AgainstClean(NamedTuple):
+    drift: Array
+    loss: Array
+    loss_q: Array
+
+
+def _against_clean(stack: Stack, words: WordGeometry, coins: Array, kind: str, measure: str) -> _AgainstClean:
+    """What needs the similarities of clean patterns with those of a condition; NaN or zeros for clean itself."""
+    shape = (len(stack.own), len(words.similarity))
+    found = _AgainstClean(np.zeros((shape[0], len(coins))), np.full(shape, np.nan), np.full(shape, np.nan))
+    matrix = words.matrix(measure)
+    for condition in range(1, shape[0]):
+        both = similarity(stack.beside_clean(condition), kind)
+        losses = concept_losses(both, words.similarity, measure=measure)
+        found.drift[condition] = swap_null(both, matrix, coins, measure=measure)
+        found.loss[condition], found.loss_q[condition] = losses.loss, losses.q
+    return found

@@ -61,7 +61,7 @@ def image_tests(evidence: Evidence, words: Array, options: Options) -> dict[str,
             permutations=permutations,
             ties=options.ties,
         )
-        below = resampled_p(accuracy, null, tail="lower")
+        below = resampled_p(accuracy, null, tail="lower", correction=options.correction)
         margins = np.array([test.margins.mean() for test in tests])
         for name, values in zip(_COLUMNS, (accuracy, margins, below.raw, below.adjusted), strict=True):
             columns[name][sound, s] = values

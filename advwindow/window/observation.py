@@ -1,17 +1,20 @@
-"""Looking at a set of images under one condition, a batch at a time."""
+"""Looking at a set of images under one condition, a batch at a time, and what is kept of it."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from advwindow.errors import UserError
 from advwindow.window.capture import capture_with_logits
-from advwindow.window.grams import ConceptSums, closeness, displacement
+from advwindow.window.sketch import reduce
+from advwindow.window.sums import Patterns, PatternSums, displacement, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,10 +22,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from advwindow.models.classifier import Classifier
-    from advwindow.window.vocabulary import Vocabulary
 
     Array = NDArray[np.float64]
     Integers = NDArray[np.int64]
+
+#: Name under which the pixels of clean images are kept beside the layers; no layer can be called so.
+PIXELS = "(pixels)"
+
+#: Images with a wrong prediction that are kept for the 1 vs 2 test of a condition, the first ones.
+MOST_TRIALS = 1000
+
+#: Images whose layers are asked one by one what word they say, the first ones.
+MOST_EXAMPLES = 16
+
+_PIXEL_SIDE = 64
 
 
 class Batched(Protocol):
@@ -38,18 +51,18 @@ class Shot(NamedTuple):
 
     Attributes:
         places: ``(n,)``, positions of the images in the whole set.
-        activations: layer to ``(n, d)``.
+        activations: layer to the activations of the batch.
         predictions: ``(n,)``, predicted class.
     """
 
     places: Integers
-    activations: dict[str, Tensor]
+    activations: dict[str, Patterns]
     predictions: Integers
 
     @property
     def size(self) -> int:
         """Bytes of the activations."""
-        return sum(rows.numel() * rows.element_size() for rows in self.activations.values())
+        return sum(rows.size for rows in self.activations.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +74,7 @@ class Camera:
         layers: names of its layers.
         pooling: a key of `advwindow.window.capture.POOLINGS`.
         batch_size: images per forward pass at most.
+        seed: of the sketch of wide layers, the same for all conditions.
         wanted: ``(N,)`` bool, images that belong to a concept.
     """
 
@@ -68,10 +82,11 @@ class Camera:
     layers: tuple[str, ...]
     pooling: str
     batch_size: int
+    seed: int
     wanted: NDArray[np.bool_]
 
-    def shots(self, images: Tensor | Batched) -> Iterator[Shot]:
-        """Forward passes over the wanted images, in order.
+    def shots(self, images: Tensor | Batched, *, pixels: bool = False) -> Iterator[Shot]:
+        """Forward passes over the wanted images, in order; `pixels` adds `PIXELS` to the layers.
 
         Raises:
             UserError: not ``N`` images, or a layer that cannot be captured (`capture`).
@@ -84,101 +99,146 @@ class Camera:
                 break
             chosen = self.wanted[places]
             if chosen.any():
-                pixels = batch[torch.from_numpy(chosen).to(batch.device)]
-                activations, logits = capture_with_logits(self.model, pixels, self.layers, pooling=self.pooling)
-                yield Shot(places[chosen], activations, logits.argmax(1).numpy())
+                yield self._shot(batch[torch.from_numpy(chosen).to(batch.device)], places[chosen], pixels=pixels)
         if seen != len(self.wanted):
             got = f"{seen}{' or more' if seen > len(self.wanted) else ''} images for {len(self.wanted)} labels"
             raise UserError(
                 "images and labels differ in number", got=got, expected="one label per image, all conditions alike"
             )
 
+    def _shot(self, images: Tensor, places: Integers, *, pixels: bool) -> Shot:
+        activations, logits = capture_with_logits(self.model, images, self.layers, pooling=self.pooling)
+        if pixels:
+            activations = {PIXELS: _thumbnails(images), **activations}
+        kept = {layer: self._pattern(layer, rows) for layer, rows in activations.items()}
+        return Shot(places, kept, logits.argmax(1).numpy())
 
-class Sight(NamedTuple):
-    """What is kept of one condition.
+    def _pattern(self, layer: str, rows: Tensor) -> Patterns:
+        reduced = reduce(rows, seed=self.seed, key=layer)
+        return Patterns(reduced.rows.float().numpy(), reduced.means.numpy(), reduced.features)
+
+
+class Trial(NamedTuple):
+    """Images with a wrong prediction that has a word.
 
     Attributes:
-        means: layer to concept means ``(C, d)``.
-        displacement: layer to the mean relative displacement from clean, NaN if never defined.
-        truth: ``(T,)``, concept of each image with a wrong prediction that has a word.
-        wrong: ``(T,)``, concept that was predicted, -1 if the word is not among the concepts.
-        profile: ``(T, C)``, similarity of the predicted word to the words of the concepts.
-        closeness: layer to ``(T, C)``, similarity of the image's activation to the clean concept means.
-        wordless: number of images with a wrong prediction that has no word.
+        truth: ``(t,)``, concept of each image.
+        rival: ``(t,)``, class that was predicted.
+        activations: layer to their activations.
     """
 
-    means: dict[str, Array]
-    displacement: dict[str, float]
     truth: Integers
-    wrong: Integers
-    profile: Array
-    closeness: dict[str, Array]
-    wordless: int
+    rival: Integers
+    activations: Mapping[str, Patterns]
 
 
-class Look:
-    """Gathers a condition, shot by shot; only images with a wrong prediction leave a row.
+class Example(NamedTuple):
+    """Images that are looked at one by one.
+
+    Attributes:
+        places: ``(e,)``, positions of the images in the whole set.
+        truth: ``(e,)``, concept of each.
+        activations: layer to their activations.
+    """
+
+    places: Integers
+    truth: Integers
+    activations: Mapping[str, Patterns]
+
+
+class Tally:
+    """What is kept of a condition: sums, and a bounded number of single images. Tallies of two sets of images add.
 
     Args:
-        vocabulary: concepts and words.
-        labels: ``(N,)``, true classes.
-        reference: layer to clean concept means ``(C, d)``.
-        similarity: ``"pearson"`` or ``"cosine"``.
+        patterns: number of patterns (concepts times folds).
+
+    Attributes:
+        sums: of the activations, by pattern.
+        wordless: images with a wrong prediction that has no word.
+        unused: images with a wrong prediction beyond the first `MOST_TRIALS`.
     """
 
-    def __init__(
-        self, vocabulary: Vocabulary, labels: Integers, *, reference: Mapping[str, Array], similarity: str
-    ) -> None:
-        self._vocabulary = vocabulary
-        self._labels = labels
-        self._reference = reference
-        self._similarity = similarity
-        self._sums = ConceptSums(len(vocabulary.classes))
-        self._moved: dict[str, list[Array]] = {layer: [] for layer in reference}
-        self._near: dict[str, list[Array]] = {layer: [] for layer in reference}
-        self._trials: list[tuple[Integers, Integers, Array]] = []
-        self._wordless = 0
+    def __init__(self, patterns: int) -> None:
+        self.sums = PatternSums(patterns)
+        self.wordless = 0
+        self.unused = 0
+        self._moved: dict[str, Array] = defaultdict(lambda: np.zeros(2))
+        self._trials: list[Trial] = []
+        self._examples: list[Example] = []
 
-    def add(self, shot: Shot, clean: Mapping[str, Tensor], *, predictions: Integers | None = None) -> None:
+    def add(self, shot: Shot, clean: Mapping[str, Patterns], patterns: Integers) -> None:
         """Add a batch.
 
         Args:
             shot: the images under this condition.
             clean: layer to the clean activations of the same images.
-            predictions: ``(N,)``, classes to hold against the true ones; those of the shot if None.
+            patterns: ``(n,)``, the pattern to which each belongs.
         """
-        labels = self._labels[shot.places]
-        rivals = shot.predictions if predictions is None else predictions[shot.places]
-        concepts = self._vocabulary.places(labels)
-        self._sums.add(shot.activations, torch.from_numpy(concepts))
-        profile = self._vocabulary.profiles(rivals, similarity=self._similarity)
-        fooled, worded = rivals != labels, np.isfinite(profile).all(1)
-        trial = fooled & worded
-        self._wordless += int((fooled & ~worded).sum())
-        self._trials.append((concepts[trial], self._vocabulary.places(rivals[trial]), profile[trial]))
+        self.sums.add(shot.activations, patterns)
         for layer, rows in shot.activations.items():
-            now = rows.numpy()
-            self._moved[layer].append(displacement(clean[layer].numpy(), now))
-            self._near[layer].append(closeness(now[trial], self._reference[layer], similarity=self._similarity))
+            moved = displacement(clean[layer], rows)
+            self._moved[layer] += np.nansum(moved), np.isfinite(moved).sum()
 
-    def sight(self) -> Sight:
-        """What was gathered."""
-        truth, wrong, profile = (np.concatenate(parts) for parts in zip(*self._trials, strict=True))
-        return Sight(
-            means=self._sums.means(),
-            displacement={layer: _mean(np.concatenate(parts)) for layer, parts in self._moved.items()},
-            truth=truth,
-            wrong=wrong,
-            profile=profile,
-            closeness={layer: np.concatenate(parts) for layer, parts in self._near.items()},
-            wordless=self._wordless,
-        )
+    def add_trials(self, trials: Trial, *, wordless: int = 0) -> None:
+        """Add images with a wrong prediction, up to `MOST_TRIALS` in all."""
+        room = MOST_TRIALS - sum(len(each.truth) for each in self._trials)
+        self.wordless += wordless
+        self.unused += max(0, len(trials.truth) - room)
+        self._trials.append(_first(trials, room))
+
+    def add_examples(self, examples: Example) -> None:
+        """Add images to be looked at one by one, up to `MOST_EXAMPLES` in all."""
+        room = MOST_EXAMPLES - sum(len(each.truth) for each in self._examples)
+        self._examples.append(_first(examples, room))
+
+    def merge(self, other: Tally) -> None:
+        """Add what another tally of the same condition has seen of other images."""
+        self.sums.merge(other.sums)
+        for layer, moved in other._moved.items():
+            self._moved[layer] += moved
+        for trial in other._trials:
+            self.add_trials(trial)
+        for example in other._examples:
+            self.add_examples(example)
+        self.wordless += other.wordless
+        self.unused += other.unused
+
+    def displacement(self, layer: str) -> float:
+        """Mean relative displacement from clean, NaN if never defined."""
+        total, number = self._moved[layer]
+        return float(total / number) if number else float("nan")
+
+    def trials(self) -> Trial:
+        """All that were added."""
+        truth, rival, rows = zip(*self._trials, strict=True)
+        return Trial(np.concatenate(truth), np.concatenate(rival), _joined(rows))
+
+    def examples(self) -> Example:
+        """All that were added."""
+        places, truth, rows = zip(*self._examples, strict=True)
+        return Example(np.concatenate(places), np.concatenate(truth), _joined(rows))
 
 
-def _mean(values: Array) -> float:
-    """Mean of the finite values, NaN if there are none."""
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
+_Kept = TypeVar("_Kept", Trial, Example)
+
+
+def _first(images: _Kept, room: int) -> _Kept:
+    chosen = slice(0, max(0, room))
+    first, second, activations = images
+    return type(images)(
+        first[chosen], second[chosen], {layer: rows.take(chosen) for layer, rows in activations.items()}
+    )
+
+
+def _joined(parts: tuple[Mapping[str, Patterns], ...]) -> dict[str, Patterns]:
+    return {layer: joined([part[layer] for part in parts]) for layer in parts[0]}
+
+
+def _thumbnails(images: Tensor) -> Tensor:
+    """Pixels ``(n, d)`` of images no larger than 64 x 64, float32 on the CPU."""
+    height, width = images.shape[-2:]
+    side = (min(_PIXEL_SIDE, height), min(_PIXEL_SIDE, width))
+    return adaptive_avg_pool2d(images.float(), side).flatten(1).cpu()
 
 
 def batches(images: Tensor | Batched, size: int) -> Iterator[Tensor]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from advwindow.errors import UserError, did_you_mean
 from advwindow.window.alignment import MEASURES
 from advwindow.window.matching import TIES
+from advwindow.window.multiplicity import CORRECTIONS
 from advwindow.window.verdict import ALPHA
 
 #: Above this the 2 vs 2 test gets no p-value by default: each relabelling costs a product of C x C matrices per layer.
@@ -26,6 +27,10 @@ class Options:
         permutations: number of relabellings and of swaps; at least 19.
         two_vs_two_permutations: relabellings for the 2 vs 2 test, 0 for no p-value; None for at most 1,000 up to 60
             concepts and none above.
+        image_sets: whether to score every fold by itself, too, and average the scores, as Words as a Window does with
+            its image sets.
+        correction: how p-values are adjusted over layers: ``"max-t"`` (step-down, family-wise), ``"bh"`` or ``"by"``
+            (false discovery rate).
         seed: of all random streams.
 
     Raises:
@@ -36,12 +41,19 @@ class Options:
     ties: str = "half"
     permutations: int = 2000
     two_vs_two_permutations: int | None = None
+    image_sets: bool = False
+    correction: str = "max-t"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for what, name, known in (("measure", self.measure, MEASURES), ("tie rule", self.ties, TIES)):
-            if name not in known:
-                raise UserError(f"unknown {what}", got=name, fix=did_you_mean(name, known))
+        known = (
+            ("measure", self.measure, MEASURES),
+            ("tie rule", self.ties, TIES),
+            ("correction", self.correction, CORRECTIONS),
+        )
+        for what, name, names in known:
+            if name not in names:
+                raise UserError(f"unknown {what}", got=name, fix=did_you_mean(name, names))
         if self.permutations < round(1 / ALPHA) - 1:
             expected = f"at least {round(1 / ALPHA) - 1}, as no p-value is below 1 / (permutations + 1)"
             raise UserError("too few permutations for any significance", got=self.permutations, expected=expected)

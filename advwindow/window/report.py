@@ -9,8 +9,11 @@ import numpy as np
 import polars as pl
 
 from advwindow.window.analysis import compute
-from advwindow.window.evidence import NOISE
+from advwindow.window.effects import area_between, first_layers
+from advwindow.window.evidence import CLEAN, NOISE
 from advwindow.window.options import Options
+from advwindow.window.references import agreement, reference_table
+from advwindow.window.trace import word_trace
 from advwindow.window.verdict import (
     COLLAPSE_CONCEPTS,
     DRIFT_CONCEPTS,
@@ -35,11 +38,16 @@ _COUNTS = ("depth", "concepts", "images", "one_vs_two_n")
 LAYER_COLUMNS = (
     "layer", "depth", "condition", "concepts", "images",
     "alignment", "se", "ci_low", "ci_high", "band_low", "band_high",
-    "alignment_p", "alignment_p_adjusted", "chance_low", "chance_high",
-    "rsa_pearson", "rsa_spearman", "two_vs_two", "two_vs_two_p", "two_vs_two_p_adjusted", "cka", "cka_clean",
+    "alignment_p", "alignment_p_adjusted", "alignment_z", "chance_low", "chance_high",
+    "reliability", "ceiling", "disattenuated",
+    "rsa_pearson", "rsa_spearman", "two_vs_two", "two_vs_two_p", "two_vs_two_p_adjusted",
+    "two_vs_two_sets", "two_vs_two_sets_p", "two_vs_two_sets_p_adjusted",
+    "decoding", "procrustes", "neighbours", "cka", "cka_biased", "cka_biased_null", "rsa_crossvalidated",
     "drift", "drift_se", "drift_ci_low", "drift_ci_high", "drift_band_low", "drift_band_high", "drift_p",
     "drift_p_adjusted", "drift_beyond_noise", "drift_beyond_noise_low", "drift_beyond_noise_high",
-    "retention", "upper", "collapse_bound", "displacement",
+    "drift_disattenuated", "drift_geometry", "drift_reliability", "cohens_q",
+    "retention", "retention_low", "retention_high", "upper", "collapse_bound",
+    "cka_clean", "identification", "shift", "displacement",
     "one_vs_two", "one_vs_two_margin", "one_vs_two_n", "one_vs_two_p", "one_vs_two_p_adjusted",
     "verdict", "hijacked", "display", "note",
 )  # fmt: skip
@@ -55,11 +63,21 @@ class Analysis:
         layers: one row per layer and condition, columns `LAYER_COLUMNS`. ``alignment``, its ``se``, intervals,
             simultaneous bands and ``chance_low``/``chance_high`` (central 95 % under random labels) are those of the
             chosen measure;
-            ``drift`` is alignment(clean) - alignment(condition), ``retention`` their ratio (missing where unanchored),
+            ``drift`` is alignment(clean) - alignment(condition), ``retention`` their ratio (missing where unanchored;
+            an end of its interval is missing where the data do not bound it),
+            ``ceiling`` is the alignment that noise of images and words lets a layer reach (two folds or more),
+            ``disattenuated`` is alignment over ceiling, and drift is ``drift_geometry`` plus ``drift_reliability``;
             ``upper`` the one-sided 95 % bound that is held against ``collapse_bound``. p-values are adjusted over the
             layers of a condition. ``verdict`` is on the geometry, ``display`` shows ``hijacked`` before it; clean rows
             have none. Missing numbers are null.
-        concepts: ``layer, condition, concept, word, two_vs_two``: which concepts kept their meaning.
+        concepts: ``layer, condition, concept, word``, ``two_vs_two`` (share of pairs matched), ``loss`` (how much of
+            the concept's relation to its word is gone) and ``loss_q``: which words lost their meaning. Those with
+            ``loss_q`` up to `advwindow.window.effects.LOSER_RATE` may be named; about that share of them is wrong.
+        conditions: ``condition``, ``area`` (drift averaged over depth), ``first_eroding``, ``first_collapsing`` and
+            ``first_hijacked`` layer.
+        references: alignment and drift with every word space, their mean and the pixels (`reference_table`).
+        agreement: of the references with each other (`agreement`).
+        trace: what word each layer says of the first images (`word_trace`).
         caveats: sentences on the limits of the whole comparison.
         evidence: what `analyse` needs to compute all this again, with other options if wanted.
         options: how it was computed.
@@ -67,6 +85,10 @@ class Analysis:
 
     layers: pl.DataFrame
     concepts: pl.DataFrame
+    conditions: pl.DataFrame
+    references: pl.DataFrame
+    agreement: pl.DataFrame
+    trace: pl.DataFrame
     caveats: tuple[str, ...]
     evidence: Evidence
     options: Options
@@ -77,10 +99,10 @@ class WindowReport(Analysis):
     """The result of a comparison: an analysis, and how each class got its word.
 
     Attributes:
-        words: the resolution of the classes among the images.
+        words: the resolution of the classes among the images, by word space.
     """
 
-    words: Resolution
+    words: tuple[Resolution, ...]
 
 
 def analyse(evidence: Evidence, options: Options | None = None) -> Analysis:
@@ -95,9 +117,14 @@ def analyse(evidence: Evidence, options: Options | None = None) -> Analysis:
     """
     options = options or Options()
     numbers = compute(evidence, options)
+    layers = _layer_table(evidence, numbers)
     return Analysis(
-        layers=_layer_table(evidence, numbers),
+        layers=layers,
         concepts=_concept_table(evidence, numbers),
+        conditions=_condition_table(layers),
+        references=reference_table(evidence, numbers.layers, options),
+        agreement=agreement(evidence, options),
+        trace=word_trace(evidence),
         caveats=tuple(_caveats(evidence, options)),
         evidence=evidence,
         options=options,
@@ -140,7 +167,9 @@ def _row(evidence: Evidence, numbers: Numbers, at: tuple[int, int]) -> dict[str,
     clean, left, chance = (numbers.columns["alignment"][at[0], 0], values.get("alignment"), values.get("chance_bound"))
     if left is not None and chance is not None:
         row["collapse_bound"] = collapse_bound(float(clean), chance)
-        row["retention"] = None if judgement.verdict is Verdict.UNANCHORED else left / float(clean)
+        row["retention"] = left / float(clean)
+    if judgement.verdict is Verdict.UNANCHORED:
+        row |= dict.fromkeys(("retention", "retention_low", "retention_high"))
     return row
 
 
@@ -166,18 +195,32 @@ def _facts(evidence: Evidence, numbers: Numbers, at: tuple[int, int]) -> Facts:
 
 
 def _number(value: np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return float(value) if np.isfinite(value) else None
 
 
 def _concept_table(evidence: Evidence, numbers: Numbers) -> pl.DataFrame:
     rows = [
-        (layer, condition, concept, word, _number(numbers.per_concept[i, s, c]))
+        (layer, condition, concept, word, *(_number(table[i, s, c]) for table in numbers.by_concept.values()))
         for i, layer in enumerate(evidence.layers)
         for s, condition in enumerate(evidence.conditions)
         for c, (concept, word) in enumerate(zip(evidence.concepts, evidence.words, strict=True))
     ]
-    schema = dict.fromkeys(("layer", "condition", "concept", "word"), pl.String)
-    return pl.DataFrame(rows, schema={**schema, "two_vs_two": pl.Float64}, orient="row")
+    schema: dict[str, type[pl.DataType]] = dict.fromkeys(("layer", "condition", "concept", "word"), pl.String)
+    return pl.DataFrame(rows, schema=schema | dict.fromkeys(numbers.by_concept, pl.Float64), orient="row")
+
+
+def _condition_table(layers: pl.DataFrame) -> pl.DataFrame:
+    """One row per condition but clean: where in depth meaning is first lost, and how much of it over all layers."""
+    clean = layers.filter(pl.col("condition") == CLEAN)["alignment"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    rows = []
+    for (condition,), table in layers.filter(pl.col("condition") != CLEAN).group_by("condition", maintain_order=True):
+        first = first_layers(
+            table["layer"].to_list(), [Verdict(name) for name in table["verdict"]], table["hijacked"].to_list()
+        )
+        left = table["alignment"].fill_null(np.nan).to_numpy()
+        rows.append((condition, _number(np.float64(area_between(clean, left))), *first))
+    firsts = dict.fromkeys(("first_eroding", "first_collapsing", "first_hijacked"), pl.String)
+    return pl.DataFrame(rows, schema={"condition": pl.String, "area": pl.Float64, **firsts}, orient="row")
 
 
 def _caveats(evidence: Evidence, options: Options) -> list[str]:

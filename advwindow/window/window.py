@@ -2,66 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from advwindow.errors import UserError, did_you_mean
 from advwindow.models.layers import default_layers, select_layers
 from advwindow.window.capture import POOLINGS
-from advwindow.window.evidence import CLEAN, NOISE, Evidence, LayerEvidence, Trials
-from advwindow.window.grams import ConceptSums, gram_of
-from advwindow.window.observation import Camera, Look, batches
+from advwindow.window.evidence import CLEAN, NOISE
+from advwindow.window.gathering import Cast, Gathered, Observation, assign_folds, look_again, look_clean
+from advwindow.window.observation import Batched, Camera, batches
 from advwindow.window.options import Options
 from advwindow.window.report import WindowReport, analyse
 from advwindow.window.similarity import SIMILARITIES
 from advwindow.window.vocabulary import vocabulary
+from advwindow.words.space import WordSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from advwindow.models.classifier import Classifier
-    from advwindow.window.observation import Batched, Shot, Sight
-    from advwindow.window.vocabulary import Vocabulary
-    from advwindow.words.space import WordSpace
 
 #: Name of the condition that is compared with clean and noise.
 ATTACK = "attack"
 
-# Clean activations up to this size are kept for the next comparison; beyond it they are computed again.
-_KEPT_BYTES = 2**28
-
-
-@dataclass(frozen=True, eq=False)
-class Observation:
-    """A look at the clean images, to be compared with any number of attacks.
-
-    Attributes:
-        window: that made it.
-        vocabulary: concepts and words.
-        labels: ``(N,)`` int64, class of every image.
-        camera: how the images were looked at.
-        sight: what was kept of the clean condition.
-        images: the images themselves.
-        kept: the clean activations, None where they are too large to keep.
-    """
-
-    window: Window
-    vocabulary: Vocabulary
-    labels: NDArray[np.int64]
-    camera: Camera
-    sight: Sight
-    images: Tensor | Batched
-    kept: tuple[Shot, ...] | None
-
-    def shots(self) -> Iterator[Shot]:
-        """The clean activations again, batch by batch."""
-        return self.camera.shots(self.images) if self.kept is None else iter(self.kept)
+#: Images after an attack, or several such sets by name.
+Conditions = Tensor | Batched | Mapping[str, "Tensor | Batched"]
 
 
 @dataclass(frozen=True)
@@ -70,12 +41,16 @@ class Window:
 
     Attributes:
         model: the network.
-        words: the word space.
+        words: the word space; or several, the first of which the verdicts are about.
         layers: names or shell patterns of layers; the network's own choice (`default_layers`) if None.
         pooling: how maps and tokens become vectors, a key of `POOLINGS`.
         similarity: ``"pearson"`` (over features, as in Words as a Window) or ``"cosine"``.
         measure: ``"pearson"`` or ``"spearman"``: the alignment behind drift and verdicts.
+        folds: image sets into which the images of every concept are dealt, for noise ceilings and cross-validation;
+            None for as many as the images allow, at most 4.
         ties: what a tie counts in 2 vs 2 and 1 vs 2; ``"fail"`` reproduces BrainBench.
+        image_sets: whether to score every fold by itself, too, and average the scores (Words as a Window).
+        correction: how p-values are adjusted over layers: ``"max-t"``, ``"bh"`` or ``"by"``.
         permutations: number of relabellings and of swaps.
         seed: of all random streams.
         batch_size: images per forward pass at most; the results do not depend on it but for rounding.
@@ -92,13 +67,16 @@ class Window:
     """
 
     model: Classifier
-    words: WordSpace
+    words: WordSpace | Sequence[WordSpace]
     _: KW_ONLY
     layers: Sequence[str] | None = None
     pooling: str = "mean"
     similarity: str = "pearson"
     measure: str = "pearson"
+    folds: int | None = None
     ties: str = "half"
+    image_sets: bool = False
+    correction: str = "max-t"
     permutations: int = 2000
     seed: int = 0
     batch_size: int = 16
@@ -109,42 +87,99 @@ class Window:
                 raise UserError(f"unknown {what}", got=name, fix=did_you_mean(name, known))
         if self.batch_size < 1:
             raise UserError("the batch size must be positive", got=self.batch_size)
+        if self.folds is not None and self.folds < 1:
+            raise UserError("the number of folds must be positive", got=self.folds)
+        if not self.spaces:
+            raise UserError("no word space", expected="one, or a list of several")
+        names = [space.name for space in self.spaces]
+        if len(set(names)) < len(names):
+            raise UserError("two word spaces of the same name", got=", ".join(names), fix="give each a name of its own")
         _ = self.options
+
+    @property
+    def spaces(self) -> tuple[WordSpace, ...]:
+        """The word spaces, the main one first."""
+        return (self.words,) if isinstance(self.words, WordSpace) else tuple(self.words)
 
     @property
     def options(self) -> Options:
         """The analysis this window makes."""
-        return Options(measure=self.measure, ties=self.ties, permutations=self.permutations, seed=self.seed)
+        return Options(
+            measure=self.measure,
+            ties=self.ties,
+            permutations=self.permutations,
+            two_vs_two_permutations=self.permutations if self.image_sets else None,
+            image_sets=self.image_sets,
+            correction=self.correction,
+            seed=self.seed,
+        )
 
-    def observe(self, images: Tensor | Batched, labels: Sequence[int] | Tensor | None = None) -> Observation:
+    def observe(
+        self,
+        images: Tensor | Batched,
+        labels: Sequence[int] | Tensor | None = None,
+        *,
+        classes: Sequence[int] | None = None,
+    ) -> Observation:
         """Look at clean images once; pass the result to `compare` instead of the images for each attack on them.
 
         Args:
             images: ``(N, C, H, W)`` in [0, 1], or an object with ``batches(size)``.
             labels: ``N`` class indices; taken from ``images.labels`` if None.
+            classes: all classes of the data set, where these images are a shard of it; their own if None.
 
         Raises:
             UserError: labels missing or not fitting, too few concepts, or layers unknown or impossible to capture.
         """
-        classes = _classes(images, labels)
-        known = vocabulary(classes.tolist(), self.model.label_names, self.words)
-        concepts = known.places(classes)
-        camera = Camera(self.model, self._layers(images), self.pooling, self.batch_size, concepts >= 0)
-        sums = ConceptSums(len(known.classes))
-        kept: list[Shot] | None = []
-        for shot in camera.shots(images):
-            sums.add(shot.activations, torch.from_numpy(concepts[shot.places]))
-            kept = _keep(kept, shot)
-        look = Look(known, classes, reference=sums.means(), similarity=self.similarity)
-        for shot in camera.shots(images) if kept is None else kept:
-            look.add(shot, shot.activations)
-        shots = None if kept is None else tuple(kept)
-        return Observation(self, known, classes, camera, look.sight(), images, shots)
+        own = _classes(images, labels)
+        present = own.tolist() if classes is None else [*classes, *own.tolist()]
+        known = vocabulary(present, self.model.label_names, self.spaces)
+        concepts = known.places(own)
+        folds, patterns = assign_folds(concepts, self.folds, count=len(known.classes))
+        layers = self._layers(images)
+        camera = Camera(self.model, layers, self.pooling, self.batch_size, self.seed, concepts >= 0)
+        return look_clean(self, Cast(known, own, folds, patterns), camera, images)
+
+    def gather(
+        self,
+        images: Tensor | Batched | Observation,
+        attacked: Conditions,
+        *,
+        labels: Sequence[int] | Tensor | None = None,
+        noise: Tensor | Batched | None = None,
+        predictions: Sequence[int] | Tensor | None = None,
+        classes: Sequence[int] | None = None,
+    ) -> Gathered:
+        """Look at images under all conditions; the sum of what is gathered of shards is that of the whole set.
+
+        The arguments are those of `compare` and `observe`.
+        """
+        clean = (
+            self._checked(images) if isinstance(images, Observation) else self.observe(images, labels, classes=classes)
+        )
+        cast = clean.cast
+        rivals = _predictions(predictions, len(cast.labels))
+        tallies = {CLEAN: clean.tally}
+        if noise is not None:
+            tallies[NOISE] = look_again(clean, noise)
+        named = attacked if isinstance(attacked, Mapping) else {ATTACK: attacked}
+        for name, moved in named.items():
+            if name in tallies:
+                raise UserError("two conditions of the same name", got=name, fix="call the attack otherwise")
+            tallies[name] = look_again(clean, moved, rivals)
+        wordless = int((~clean.camera.wanted).sum())
+        return Gathered(cast.vocabulary, cast.folds, tallies, self.similarity, wordless)
+
+    def conclude(self, gathered: Gathered) -> WindowReport:
+        """Measures, tests, intervals and verdicts from what was gathered."""
+        found = analyse(gathered.evidence(), self.options)
+        parts = vars(found) | {"caveats": (*found.caveats, *gathered.caveats())}
+        return WindowReport(**parts, words=gathered.vocabulary.resolutions)
 
     def compare(
         self,
         images: Tensor | Batched | Observation,
-        attacked: Tensor | Batched,
+        attacked: Conditions,
         *,
         labels: Sequence[int] | Tensor | None = None,
         noise: Tensor | Batched | None = None,
@@ -156,7 +191,7 @@ class Window:
 
         Args:
             images: ``N`` clean images as for `observe`, or what `observe` returned.
-            attacked: the same images after the attack, in the same order.
+            attacked: the same images after the attack, in the same order; or several such sets by name.
             labels: as for `observe`.
             noise: the same images with random noise of the attack's size (`advwindow.attacks.noise.matched_noise`).
             predictions: ``N`` classes whose words the 1 vs 2 test holds against the true ones (targets, say); those
@@ -166,20 +201,15 @@ class Window:
             UserError: as `observe`; or the conditions differ in number or size of batches, or the observation was made
                 by a window that looks in another way.
         """
-        clean = self._checked(images) if isinstance(images, Observation) else self.observe(images, labels)
-        sights = {CLEAN: clean.sight}
-        if noise is not None:
-            sights[NOISE] = self._sight(clean, noise, None)
-        sights[ATTACK] = self._sight(clean, attacked, _predictions(predictions, len(clean.labels)))
-        found = analyse(_evidence(clean, sights), self.options)
-        caveats = (*found.caveats, *_caveats(clean, sights))
-        words = clean.vocabulary.resolution
-        return WindowReport(found.layers, found.concepts, caveats, found.evidence, found.options, words)
+        return self.conclude(self.gather(images, attacked, labels=labels, noise=noise, predictions=predictions))
 
     def _checked(self, clean: Observation) -> Observation:
         other = clean.window
-        same_parts = other.model is self.model and other.words is self.words
-        made, mine = ((w.layers, w.pooling, w.similarity) for w in (other, self))
+        if other is self:
+            return clean
+        same_words = [id(space) for space in other.spaces] == [id(space) for space in self.spaces]
+        same_parts = other.model is self.model and same_words
+        made, mine = ((w.layers, w.pooling, w.folds, w.seed) for w in (other, self))
         if not same_parts or made != mine:
             fix = "observe with this window"
             raise UserError("the observation was made by another window", got=str(made), expected=str(mine), fix=fix)
@@ -190,20 +220,6 @@ class Window:
         if self.layers is None:
             return default_layers(self.model, example.to(self.model.device))
         return select_layers(self.model, example.to(self.model.device), self.layers)
-
-    def _sight(self, clean: Observation, images: Tensor | Batched, predictions: NDArray[np.int64] | None) -> Sight:
-        look = Look(clean.vocabulary, clean.labels, reference=clean.sight.means, similarity=self.similarity)
-        for before, after in zip(clean.shots(), clean.camera.shots(images), strict=True):
-            if not np.array_equal(before.places, after.places):
-                raise UserError("conditions differ in their images", expected="the same images in the same batches")
-            look.add(after, before.activations, predictions=predictions)
-        return look.sight()
-
-
-def _keep(kept: list[Shot] | None, shot: Shot) -> list[Shot] | None:
-    if kept is None or sum(each.size for each in kept) + shot.size > _KEPT_BYTES:
-        return None
-    return [*kept, shot]
 
 
 def _classes(images: Tensor | Batched, labels: Sequence[int] | Tensor | None) -> NDArray[np.int64]:
@@ -228,47 +244,3 @@ def _predictions(predictions: Sequence[int] | Tensor | None, images: int) -> NDA
     if len(found) != images:
         raise UserError("predictions and images differ in number", got=f"{len(found)} for {images} images")
     return found
-
-
-def _evidence(clean: Observation, sights: Mapping[str, Sight]) -> Evidence:
-    looks = list(sights.values())
-    layers = {
-        layer: LayerEvidence(
-            gram_of(np.concatenate([look.means[layer] for look in looks])),
-            np.array([look.displacement[layer] for look in looks]),
-            np.concatenate([look.closeness[layer] for look in looks]),
-        )
-        for layer in clean.sight.means
-    }
-    trials = Trials(
-        np.repeat(np.arange(len(looks)), [len(look.truth) for look in looks]),
-        np.concatenate([look.truth for look in looks]),
-        np.concatenate([look.wrong for look in looks]),
-        np.concatenate([look.profile for look in looks]),
-    )
-    known = clean.vocabulary
-    return Evidence(
-        conditions=tuple(sights),
-        concepts=known.concepts,
-        words=known.resolution.words,
-        images=int(clean.camera.wanted.sum()),
-        similarity=clean.window.similarity,
-        word_gram=gram_of(known.vectors),
-        layers=layers,
-        trials=trials,
-    )
-
-
-def _caveats(clean: Observation, sights: Mapping[str, Sight]) -> list[str]:
-    said = []
-    dropped = [row.label for row in clean.vocabulary.resolution.rows if not row.words]
-    if dropped:
-        left = int((~clean.camera.wanted).sum())
-        names = "; ".join(label.partition(",")[0] for label in dropped)
-        said.append(f"Classes without a word: {names}. Their images ({left}) are left out.")
-    for condition, look in sights.items():
-        if look.wordless:
-            said.append(
-                f"Wrong predictions without a word ({condition}): {look.wordless}, left out of the 1 vs 2 test."
-            )
-    return said

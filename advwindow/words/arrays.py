@@ -18,7 +18,7 @@ from advwindow.words.files import WordFile
 from advwindow.words.space import WordSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,19 +60,34 @@ def packaged_glove() -> WordSpace:
     return WordSpace("glove-6b-50d", dim, sha256, find, lowercase=True)
 
 
-def _read_npz(file: WordFile) -> tuple[NDArray[np.str_], NDArray[np.generic]]:
+def load_arrays(file: WordFile, names: Sequence[tuple[str, ...]], *, fix: str) -> list[NDArray[np.generic]]:
+    """Arrays of an ``.npz`` file, nothing pickled among them.
+
+    Args:
+        file: the file.
+        names: for each array its accepted names, the first one present counts.
+        fix: how to write such a file, for messages.
+
+    Raises:
+        UserError: no such file, no such array, or damaged.
+    """
     file.check_unchanged()
     if not zipfile.is_zipfile(file.path):
-        raise file.error("start", "not an .npz file", expected="a ZIP archive written by numpy.savez", fix=_npz_fix())
+        raise file.error("start", "not an .npz file", expected="a ZIP archive written by numpy.savez", fix=fix)
     try:
         with np.load(file.path, allow_pickle=False) as arrays:
-            words, vectors = arrays["words"], arrays["vectors"]
+            return [arrays[next((name for name in known if name in arrays), known[0])] for known in names]
     except KeyError as error:
-        raise file.error("arrays", str(error.args[0]), expected="arrays words and vectors", fix=_npz_fix()) from error
+        expected = "arrays " + " and ".join(known[0] for known in names)
+        raise file.error("arrays", str(error.args[0]), expected=expected, fix=fix) from error
     except (OSError, ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise file.error("arrays", "cannot be read", got=str(error), fix=_npz_fix()) from error
+        raise file.error("arrays", "cannot be read", got=str(error), fix=fix) from error
+
+
+def _read_npz(file: WordFile) -> tuple[NDArray[np.str_], NDArray[np.generic]]:
+    words, vectors = load_arrays(file, [("words",), ("vectors",)], fix=_npz_fix())
     _check_npz(file, words, vectors)
-    return words, vectors
+    return words.astype(np.str_, copy=False), vectors
 
 
 def _check_npz(file: WordFile, words: NDArray[np.generic], vectors: NDArray[np.generic]) -> None:

@@ -21,7 +21,7 @@ MAX_LINE = 1 << 22
 MAX_DIM = 1 << 16
 """Longest vector accepted: a header that asks for more is no header."""
 
-_SUFFIXES = (".gz", ".txt", ".vec", ".bin", ".npz")
+_SUFFIXES = (".gz", ".txt", ".vec", ".bin", ".npz", ".csv", ".tsv", ".json")
 _FOREIGN = {
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG": "a PNG image",
@@ -150,6 +150,14 @@ class WordFile:
             return stream
         stream.close()
         return cast("BinaryIO", gzip.open(self.path, "rb"))
+
+
+def decoded(file: WordFile, number: int, line: bytes) -> str:
+    """One line as text; `UserError` if it is not UTF-8."""
+    try:
+        return line.removesuffix(b"\r").decode()
+    except UnicodeDecodeError as error:
+        raise file.error(f"line {number}", "not UTF-8", got=str(error), fix="save the file as UTF-8") from error
 
 
 @functools.lru_cache(maxsize=64)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advwindow.errors import UserError
-from advwindow.words.resolution import Resolution, ResolvedLabel, nearest_label
+from advwindow.words.lexicon import Lexicon
+from advwindow.words.resolution import Resolution, ResolvedLabel, nearest_label, used_axes
 from advwindow.words.spellings import Candidate, Step, candidates
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def resolve(labels: Sequence[str], space: WordSpace, *, overrides: Mapping[str, 
 
     Raises:
         UserError: no labels, an override for an unknown label or with a word that is not in the space, or the space
-            gives vectors of another shape than it says.
+            gives vectors or similarities of another form than it says.
     """
     if isinstance(labels, str) or not labels:
         raise UserError("no labels to find words for", got=labels or None, expected="a list with at least one label")
@@ -50,8 +51,9 @@ def resolve(labels: Sequence[str], space: WordSpace, *, overrides: Mapping[str, 
     for index in sorted(range(len(labels)), key=lambda index: seeker.first_step(chains[index])):
         rows[index] = seeker.settle(index, labels[index], chains[index])
     indices = tuple(sorted(seeker.vectors))
-    vectors = np.array([seeker.vectors[index] for index in indices]).reshape(len(indices), space.dim)
-    return Resolution(space.name, tuple(rows[index] for index in range(len(labels))), indices, vectors)
+    vectors = np.array([seeker.vectors[index] for index in indices]).reshape(len(indices), seeker.lexicon.dim)
+    used, kernel = used_axes(vectors, seeker.lexicon.kernel)
+    return Resolution(space.name, tuple(rows[index] for index in range(len(labels))), indices, used, kernel)
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,14 @@ class _Seeker:
     """The vectors of all candidates, and who has which of them so far.
 
     Attributes:
+        lexicon: all spellings that the space knows.
         vectors: label index to the vector that it got.
     """
 
     def __init__(self, space: WordSpace, chains: Sequence[Sequence[Candidate]]) -> None:
         wanted = {word for chain in chains for candidate in chain for part in candidate.parts for word in part}
         self._space = space.name
-        self._known = {word: np.asarray(vector, np.float64) for word, vector in space.find(wanted).items()}
-        for word, vector in self._known.items():
-            if vector.shape != (space.dim,):
-                got, expected = f"shape {vector.shape} for {word!r}", f"shape ({space.dim},)"
-                raise UserError(f"word space {space.name} gives a wrong vector", got=got, expected=expected)
+        self.lexicon = Lexicon.of(space, wanted)
         self._owners: dict[bytes, ResolvedLabel] = {}
         self.vectors: dict[int, NDArray[np.float64]] = {}
 
@@ -109,16 +108,17 @@ class _Seeker:
             if candidate.name in taken_names:
                 continue
             attempt = self._attempt(candidate)
-            owner = None if attempt.vector is None else self._owners.get(_key(attempt.vector))
+            key = None if attempt.vector is None else self.lexicon.key(attempt.vector)
+            owner = None if key is None else self._owners.get(key)
             trouble = attempt.trouble
             if owner is not None:
                 kind = "word" if sorted(owner.words) == sorted(attempt.words) else "vector"
                 trouble = f"same {kind} as {owner.label} (index {owner.index})"
                 taken_names.add(candidate.name)
             trail.append(f"{_subject(candidate)}: {trouble or 'used'}.")
-            if attempt.vector is not None and owner is None:
+            if attempt.vector is not None and key is not None and owner is None:
                 row = ResolvedLabel(index, label, candidate.step, attempt.words, "; ".join(notes), tuple(trail))
-                self._owners[_key(attempt.vector)] = row
+                self._owners[key] = row
                 self.vectors[index] = attempt.vector
                 return row
             notes += [trouble] if attempt.words else []
@@ -126,38 +126,19 @@ class _Seeker:
         return ResolvedLabel(index, label, Step.DROPPED, (), note, (*trail, f"{Step.DROPPED}: {note}."))
 
     def _attempt(self, candidate: Candidate) -> _Attempt:
-        spelled = [next((word for word in part if word in self._known), None) for part in candidate.parts]
+        known = self.lexicon.vectors
+        spelled = [next((word for word in part if word in known), None) for part in candidate.parts]
         words = tuple(word for word in spelled if word is not None)
         if len(words) < len(spelled):
             missing = [part[0] for part, word in zip(candidate.parts, spelled, strict=True) if word is None]
             return _Attempt((), None, f"{_quote(missing)} not in {self._space}")
         for word in words:
-            if trouble := _trouble(self._known[word]):
+            if trouble := self.lexicon.trouble(known[word]):
                 return _Attempt(words, None, f"the vector of {word!r} {trouble}")
-        if len(words) == 1:
-            return _Attempt(words, self._known[words[0]], "")
-        mean = _mean_of_units([self._known[word] for word in sorted(words)])
-        if trouble := _trouble(mean):
+        vector = self.lexicon.combine(words)
+        if trouble := self.lexicon.trouble(vector):
             return _Attempt(words, None, f"the mean of {_quote(words)} {trouble}")
-        return _Attempt(words, mean, "")
-
-
-def _mean_of_units(vectors: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Mean of the vectors, each scaled to length 1, so that none outweighs the others."""
-    scaled = [vector / np.abs(vector).max() for vector in vectors]  # squares of huge or tiny numbers leave float64
-    mean: NDArray[np.float64] = np.mean([vector / np.linalg.norm(vector) for vector in scaled], axis=0)
-    return mean
-
-
-def _trouble(vector: NDArray[np.float64]) -> str:
-    if not np.isfinite(vector).all():
-        return "is not finite"
-    return "" if vector.any() else "is zero"
-
-
-def _key(vector: NDArray[np.float64]) -> bytes:
-    """Equal for equal vectors: adding zero makes -0.0 and 0.0 the same bytes."""
-    return (vector + 0.0).tobytes()
+        return _Attempt(words, vector, "")
 
 
 def _subject(candidate: Candidate) -> str:

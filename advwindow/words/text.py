@@ -1,4 +1,4 @@
-"""Readers of word vectors kept as text: GloVe, and word2vec or fastText ``.vec`` with their header ``V d``.
+"""Readers of word vectors kept as text: GloVe; word2vec, fastText ``.vec`` and Numberbatch with a header ``V d``.
 
 Every line is checked as it passes: the number of its fields, and that its vector is written with the characters of
 numbers; the lines of wanted words are parsed wholly. Memory is one block and the wanted words.
@@ -7,6 +7,7 @@ numbers; the lines of wanted words are parsed wholly. Memory is one block and th
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
 import re
 from collections import Counter
@@ -64,6 +65,50 @@ def vec(path: str | Path) -> WordSpace:
     count, dim = require_header(file, head[0])
     find = functools.partial(_find, file=file, dim=dim, count=count)
     return WordSpace(file.name, dim, file.sha256, find)
+
+
+def numberbatch(path: str | Path, *, language: str = "") -> WordSpace:
+    """ConceptNet Numberbatch text: a header ``V d``, then keys ``/c/en/kit_fox`` of all languages or plain ``kit_fox``.
+
+    Keys are lower case, phrases have ``_``, and every digit of a term with two digits in a row is ``#``; the last is
+    done here, the others are variants that a resolution tries. Source: Speer, Chin, Havasi: ConceptNet 5.5, AAAI 2017,
+    and ``text_to_uri.py`` of its authors.
+
+    Args:
+        path: the file, gzip or not.
+        language: code of the wanted language; empty is ``en`` where keys have a language.
+
+    Raises:
+        UserError: no header, or a language is asked of a file whose keys have none; what only a full pass can see is
+            raised by `WordSpace.find`.
+    """
+    file = WordFile.at(path)
+    head = _head(file)
+    count, dim = require_header(file, head[0])
+    tagged = len(head) > 1 and head[1].startswith(b"/c/")
+    if language and not tagged:
+        got, fix = shown(head[-1]), "leave the language out; the file has one language, and its name says which"
+        raise file.error("line 2", "keys without a language", got=got, expected=f"/c/{language}/...", fix=fix)
+    prefix = f"/c/{language or 'en'}/" if tagged else ""
+    find = functools.partial(_find_numberbatch, file=file, dim=dim, count=count, prefix=prefix)
+    if not tagged:
+        return WordSpace(file.name, dim, file.sha256, find, lowercase=True)
+    sha256 = hashlib.sha256(
+        f"{file.sha256} {prefix}".encode()
+    ).hexdigest()  # one file holds as many spaces as languages
+    return WordSpace(f"{file.name}-{language or 'en'}", dim, sha256, find, lowercase=True)
+
+
+def _find_numberbatch(
+    wanted: Collection[str], *, file: WordFile, dim: int, count: int, prefix: str
+) -> dict[str, NDArray[np.float64]]:
+    keys = {word: prefix + _without_numbers(word) for word in wanted}
+    found = _find(set(keys.values()), file=file, dim=dim, count=count)
+    return {word: found[key] for word, key in keys.items() if key in found}
+
+
+def _without_numbers(word: str) -> str:
+    return re.sub("[0-9]", "#", word) if re.search("[0-9][0-9]", word) else word
 
 
 def parse_header(line: bytes) -> tuple[int, int] | None:

@@ -110,12 +110,15 @@ def _layer_row(
         "se": 0.05, "ci_low": left - 0.1, "ci_high": left + 0.1, "band_low": left - 0.14, "band_high": left + 0.14,
         "alignment_p": 0.001 if left > 0.12 else 0.3, "alignment_p_adjusted": 0.004 if left > 0.12 else 0.5,
         "chance_low": -0.11, "chance_high": 0.12, "displacement": 0.0 if condition == "clean" else 0.05 + drift,
+        "decoding": min(1.0, 0.5 + left), "procrustes": 0.3 + 0.2 * left, "neighbours": 0.2 + 0.3 * left,
+        "cka_biased": 0.4 + 0.5 * left, "cka_biased_null": 0.38, "identification": 1 - 0.5 * drift,
     }  # fmt: skip
     nothing = dict.fromkeys(
         ("drift", "drift_se", "drift_ci_low", "drift_ci_high", "drift_band_low", "drift_band_high", "drift_p",
          "drift_p_adjusted", "drift_beyond_noise", "drift_beyond_noise_low", "drift_beyond_noise_high", "retention",
          "upper", "collapse_bound", "one_vs_two", "one_vs_two_margin", "one_vs_two_p", "one_vs_two_p_adjusted",
-         "verdict", "hijacked", "display")
+         "verdict", "hijacked", "display", "two_vs_two_sets", "two_vs_two_sets_p", "two_vs_two_sets_p_adjusted",
+         "rsa_crossvalidated", "shift")
     )  # fmt: skip
     row |= nothing | {"one_vs_two_n": 0, "note": ""}
     if condition == "clean":
@@ -150,9 +153,9 @@ def _layer_row(
 def _spec(shape: Shape, model: str, seed: int, attack: tuple[str, str, str, dict[str, Any], float]) -> CellSpec:
     name, norm, eps, parameters, _ = attack
     return CellSpec(
-        model=model, model_sha256="a1" * 32, images="sample:imagenet", images_sha256="b2" * 32, words="glove-6b-50d",
-        words_sha256="c3" * 32, attack=name, parameters=parameters, norm=norm, eps=eps, target=shape.target, seed=seed,
-        layers=(), pooling="mean", similarity="pearson", measure="spearman", permutations=2000,
+        model=model, model_sha256="a1" * 32, images="sample:imagenet", images_sha256="b2" * 32, words=("glove-6b-50d",),
+        words_sha256=("c3" * 32,), attack=name, parameters=parameters, norm=norm, eps=eps, target=shape.target,
+        seed=seed, layers=(), pooling="mean", similarity="pearson", measure="spearman", permutations=2000,
     )  # fmt: skip
 
 
@@ -174,8 +177,12 @@ def _result(shape: Shape, spec: CellSpec, loss: float) -> CellResult:
         "samples": _samples(shape, fooled, distance),
         "layers": layers,
         "concepts": _concepts(shape, layers, tried, concepts),
+        "references": _references(layers),
+        "agreement": pl.DataFrame({"first": ["glove-6b-50d"], "second": ["pixels"], "correlation": [0.04], "se": [0.05],
+                                   "ci_low": [-0.06], "ci_high": [0.14]}),
+        "trace": _trace(shape, layers),
         "words": _words(shape, tried, concepts),
-    }
+    }  # fmt: skip
     pictures = _pictures(shape, spec.seed, distance)
     return CellResult(summary=summary, tables=tables, grams=({"words/gram": np.eye(3)}, {}), pictures=pictures)
 
@@ -233,6 +240,34 @@ def _concepts(shape: Shape, layers: pl.DataFrame, tried: int, concepts: int) -> 
     return pl.DataFrame(rows, schema=["layer", "condition", "concept", "word", "two_vs_two"], orient="row")
 
 
+def _references(layers: pl.DataFrame) -> pl.DataFrame:
+    """The words' own curve, and pixels to which only early layers are aligned."""
+    plain = layers.select(
+        "layer", "condition", "alignment", "alignment_p", "alignment_p_adjusted",
+        pl.col("alignment").alias("beyond_pixels"), "drift", "drift_ci_low", "drift_ci_high",
+    )  # fmt: skip
+    pixels = plain.with_columns(alignment=0.3 - pl.col("alignment"), beyond_pixels=pl.lit(None, pl.Float64))
+    return pl.concat([
+        plain.select(pl.lit("glove-6b-50d").alias("reference"), pl.all()),
+        pixels.select(pl.lit("pixels").alias("reference"), pl.all()),
+    ])  # fmt: skip
+
+
+def _trace(shape: Shape, layers: pl.DataFrame) -> pl.DataFrame:
+    """Four images whose word comes up with depth on clean images and is lost under attack."""
+    labels = shape.labels[shape.skipped :][:4]
+    rows = [
+        (place, label, row["layer"], row["condition"],
+         [label.partition(",")[0] if row["alignment"] > 0.2 else "object", "thing", "stuff"],
+         [0.5, 0.3, 0.2], 1 if row["alignment"] > 0.2 else 9)
+        for place, label in enumerate(labels)
+        for row in layers.iter_rows(named=True)
+    ]  # fmt: skip
+    return pl.DataFrame(
+        rows, schema=["image", "concept", "layer", "condition", "says", "similarity", "rank"], orient="row"
+    )
+
+
 def _words(shape: Shape, tried: int, concepts: int) -> pl.DataFrame:
     present = shape.labels[len(shape.labels) - tried :]
     rows = []
@@ -241,4 +276,5 @@ def _words(shape: Shape, tried: int, concepts: int) -> pl.DataFrame:
         step = "dropped" if index >= concepts else "tokens" if " " in name else "exact"
         words = "" if step == "dropped" else name.replace(" ", " + ")
         rows.append((index, label, step, words, "no known spelling" if step == "dropped" else ""))
-    return pl.DataFrame(rows, schema=["index", "label", "step", "words", "note"], orient="row")
+    schema = ["space", "index", "label", "step", "words", "note"]
+    return pl.DataFrame([("glove-6b-50d", *row) for row in rows], schema=schema, orient="row")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from advwindow.runs import CellResult, CellSpec
+from advwindow.runs import TABLES, CellResult, CellSpec
 
 
 def spec(**changes) -> CellSpec:
@@ -14,8 +14,8 @@ def spec(**changes) -> CellSpec:
         "model_sha256": "a" * 64,
         "images": "npz:x.npz",
         "images_sha256": "b" * 64,
-        "words": "npz:w.npz",
-        "words_sha256": "c" * 64,
+        "words": ("npz:w.npz",),
+        "words_sha256": ("c" * 64,),
         "attack": "pgd",
         "parameters": {"steps": 10},
         "norm": "linf",
@@ -35,7 +35,7 @@ def result(number: float = 0.5) -> CellResult:
     table = pl.DataFrame({"value": [number]})
     return CellResult(
         summary={"robust_accuracy": number, "caveats": ["few"]},
-        tables={"samples": table, "layers": table, "concepts": table, "words": table},
+        tables=dict.fromkeys(TABLES, table),
         grams=({"block/gram": np.eye(3)}, {"evidence": "{}"}),
         pictures={"clean": np.zeros((1, 3, 2, 2), np.uint8)},
     )

@@ -10,8 +10,8 @@ CHANGED = {
     "model_sha256": "d" * 64,
     "images": "npz:y.npz",
     "images_sha256": "d" * 64,
-    "words": "npz:v.npz",
-    "words_sha256": "d" * 64,
+    "words": ("npz:v.npz", "npz:w.npz"),
+    "words_sha256": ("d" * 64,),
     "attack": "fgsm",
     "parameters": {"steps": 11},
     "norm": "l2",
@@ -23,6 +23,10 @@ CHANGED = {
     "similarity": "cosine",
     "measure": "pearson",
     "permutations": 1999,
+    "folds": 2,
+    "ties": "fail",
+    "image_sets": True,
+    "correction": "bh",
 }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from advwindow.errors import UserError
-from advwindow.sweep import change_attacks, make_sweep, read_toml, sweep_toml
+from advwindow.sweep import PROTOCOLS, change_attacks, embedded, make_sweep, read_toml, sweep_toml
 
 SWEEPS = sorted((Path(__file__).parents[2] / "attacks").glob("*.toml"))
 
@@ -16,12 +16,17 @@ def test_every_sweep_file_of_the_project_is_valid(path):
     assert make_sweep(read_toml(path)).attack
 
 
-def test_the_embedded_default_is_the_file_people_see():
-    import advwindow.sweep
+@pytest.mark.parametrize("name", ["quick", *PROTOCOLS])
+def test_what_is_embedded_is_the_file_people_see(name):
+    shown = Path(__file__).parents[2] / "attacks" / f"{name}.toml"
+    assert embedded(name).read_text(encoding="utf-8") == shown.read_text(encoding="utf-8")
 
-    embedded = Path(advwindow.sweep.__file__).parent / "quick.toml"
-    shown = Path(__file__).parents[2] / "attacks" / "quick.toml"
-    assert embedded.read_text(encoding="utf-8") == shown.read_text(encoding="utf-8")
+
+def test_several_targets_are_as_many_cells():
+    entry = {"name": "pgd", "eps": ["8/255"], "target": ["word-rank:0", "runner-up"]}
+    sweep = make_sweep({"attack": [entry]})
+    assert sweep.attack[0].target == ("word-rank:0", "runner-up")
+    assert make_sweep(tomllib.loads(sweep_toml(sweep))) == sweep
 
 
 def test_the_resolved_sweep_gives_the_same_sweep():

@@ -14,7 +14,6 @@ from polars.testing import assert_frame_equal
 import advwindow as aw
 from advwindow.errors import IncompleteError, UserError
 from advwindow.sweep import Library, Transport, make_plan, make_sweep, run_sweep
-from advwindow.sweep.cell import choose_targets
 
 ATTACKS = [{"name": "fgsm", "eps": ["8/255"]}, {"name": "pgd", "eps": ["4/255", "16/255"], "steps": 3}]
 
@@ -168,17 +167,6 @@ def test_another_sweep_in_the_same_folder_is_refused(study, tmp_path):
     run_sweep(make_sweep(_content(study, ATTACKS[:1])), out=tmp_path / "run")
     with pytest.raises(UserError, match="another sweep"):
         run_sweep(make_sweep(_content(study)), out=tmp_path / "run")
-
-
-def test_targets_follow_their_rule():
-    logits = torch.tensor([[3.0, 1.0, 2.0, 0.0], [0.0, 1.0, 2.0, 3.0]])
-    labels = torch.tensor([0, 3])
-    ids = ("a", "b")
-    assert choose_targets(logits, labels, "least-likely", ids=ids, seed=0).tolist() == [3, 0]
-    assert choose_targets(logits, labels, "runner-up", ids=ids, seed=0).tolist() == [2, 2]
-    drawn = choose_targets(logits.repeat(50, 1), labels.repeat(50), "random", ids=tuple(map(str, range(100))), seed=0)
-    assert not bool((drawn == labels.repeat(50)).any())
-    assert set(drawn.tolist()) == {0, 1, 2, 3}
 
 
 def test_targeted_cells_count_only_the_target(study, tmp_path):

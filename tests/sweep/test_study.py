@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def test_the_parts_fit(study):
-    loaded = load_study(study["models"][0], study["images"][0], study["words"][0], device=CPU)
+    loaded = load_study(study["models"][0], study["images"][0], study["words"], device=CPU)
     assert bool(loaded.correct.all())
     assert loaded.pixels.shape == (24, 3, 12, 12)
 
@@ -31,19 +31,19 @@ def test_the_parts_fit(study):
 def test_parts_that_do_not_fit_say_so(study, change, message):
     refs = study | change
     with pytest.raises(UserError, match=message):
-        load_study(refs["models"][0], refs["images"][0], refs["words"][0], device=CPU)
+        load_study(refs["models"][0], refs["images"][0], refs["words"], device=CPU)
 
 
 def test_one_class_only(study, tmp_path):
     images = parts.write_images(tmp_path / "one.npz", classes=1)
     with pytest.raises(UserError, match="too few concepts"):
-        load_study(study["models"][0], images, study["words"][0], device=CPU)
+        load_study(study["models"][0], images, study["words"], device=CPU)
 
 
 def test_words_that_know_no_name(study, tmp_path):
     words = parts.write_words(tmp_path / "few.npz", known=2)
     with pytest.raises(UserError, match="too few concepts"):
-        load_study(study["models"][0], study["images"][0], words, device=CPU)
+        load_study(study["models"][0], study["images"][0], [words], device=CPU)
 
 
 def test_devices():

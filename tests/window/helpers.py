@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from advwindow.models.classifier import Classifier
-from advwindow.window.evidence import Evidence, LayerEvidence, Trials
-from advwindow.window.grams import gram_of
+from advwindow.window.evidence import Evidence, Examples, LayerEvidence, Trials, WordEvidence
+from advwindow.window.grams import gram_of, stack_of
+from advwindow.window.sums import Patterns
 from advwindow.words.space import WordSpace
 
 if TYPE_CHECKING:
@@ -55,24 +56,43 @@ def shared_factors(concepts: int, *, seed: int = 0, noise: float = 1.0) -> tuple
     return words, first, second
 
 
+def patterns_of(activations: Array) -> Patterns:
+    """Activations ``(n, d)`` as the window keeps them."""
+    mean = activations.mean(1)
+    return Patterns(activations - mean[:, None], mean, activations.shape[1])
+
+
+def layer_of(parts: Sequence[Array], *, folds: int = 1) -> LayerEvidence:
+    """A layer's evidence from activations ``(M * C, d)`` by condition, without trials and examples."""
+    concepts = len(parts[0]) // folds
+    stack = stack_of([patterns_of(part) for part in parts])
+    return LayerEvidence(stack, np.zeros(len(parts)), np.zeros((0, concepts)), np.zeros((len(parts), 0, concepts)))
+
+
 def evidence_of(
-    words: Array, layers: dict[str, Sequence[Array]], *, conditions: Sequence[str] = ("clean", "attack")
+    words: Array,
+    layers: dict[str, Sequence[Array]],
+    *,
+    conditions: Sequence[str] = ("clean", "attack"),
+    folds: int = 1,
+    others: dict[str, Array] | None = None,
+    pixels: Array | None = None,
 ) -> Evidence:
-    """Evidence from concept activations ``(C, d)`` by layer and condition, without trials."""
+    """Evidence from activations ``(M * C, d)`` by layer and condition, without trials and examples."""
     concepts = len(words)
     none = np.zeros(0, np.int64)
+    names = tuple(f"word{i}" for i in range(concepts))
+    spaces = {"toy": words, **(others or {})}
     return Evidence(
         conditions=tuple(conditions),
         concepts=tuple(f"concept {i}" for i in range(concepts)),
-        words=tuple(f"word{i}" for i in range(concepts)),
-        images=concepts,
+        counts=np.ones((folds, concepts), np.int64),
         similarity="pearson",
-        word_gram=gram_of(words),
-        layers={
-            name: LayerEvidence(gram_of(np.concatenate(parts)), np.zeros(len(parts)), np.zeros((0, concepts)))
-            for name, parts in layers.items()
-        },
+        spaces={name: WordEvidence(names, gram_of(vectors)) for name, vectors in spaces.items()},
+        pixels=gram_of(rng(77).normal(size=(concepts, 50)) if pixels is None else pixels),
+        layers={name: layer_of(parts, folds=folds) for name, parts in layers.items()},
         trials=Trials(none, none, none, np.zeros((0, concepts))),
+        examples=Examples(none, none),
     )
 
 

@@ -7,12 +7,10 @@ from scipy.stats import binom, spearmanr
 from advwindow.errors import UserError
 from advwindow.window.alignment import debiased_cka, rsa
 from advwindow.window.analysis import compute
-from advwindow.window.evidence import LayerEvidence
-from advwindow.window.grams import gram_of
 from advwindow.window.matching import two_vs_two
 from advwindow.window.options import Options
 from advwindow.window.verdict import collapse_bound
-from tests.window.helpers import evidence_of, rng, shared_factors
+from tests.window.helpers import evidence_of, layer_of, rng, shared_factors
 
 FAST = Options(permutations=199)
 
@@ -80,7 +78,7 @@ def test_the_order_of_concepts_does_not_matter():
     turned = compute(evidence_of(words[order], {n: [x[order] for x in p] for n, p in layers.items()}), FAST)
     for name in ("alignment", "rsa_pearson", "two_vs_two", "cka", "cka_clean", "se", "drift", "drift_se"):
         assert np.allclose(plain.columns[name], turned.columns[name], atol=1e-10, equal_nan=True), name
-    assert np.allclose(plain.per_concept[:, :, order], turned.per_concept)
+    assert np.allclose(plain.by_concept["two_vs_two"][:, :, order], turned.by_concept["two_vs_two"])
     for name in ("alignment_p", "drift_p"):
         assert np.nanmax(np.abs(plain.columns[name] - turned.columns[name])) < 0.15, name
 
@@ -182,8 +180,8 @@ def test_cosine_of_a_dead_activation():
     evidence = replace(evidence_of(words, layers), similarity="cosine")
     zero = layers["lost"][0].copy()
     zero[2] = 0
-    dead = LayerEvidence(gram_of(np.concatenate([zero, zero])), np.zeros(2), np.zeros((0, 10)))
-    assert list(compute(replace(evidence, layers={"dead": dead}), FAST).defects) == ["dead"]
+    dead = {"dead": layer_of([zero, zero])}
+    assert list(compute(replace(evidence, layers=dead), FAST).defects) == ["dead"]
 
 
 def test_collapse_is_rarely_claimed_where_meaning_is_left_and_often_where_none_is():

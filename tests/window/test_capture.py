@@ -219,3 +219,146 @@ def test_every_pooling_returns_memory_of_its_own():
         copy = before.clone()
         tensor.zero_()
         assert torch.equal(before, copy)
+
+
+class Reordered(nn.Module):
+    def __init__(self, *order):
+        super().__init__()
+        self.order = order
+
+    def forward(self, maps):
+        return maps.permute(self.order)
+
+
+class SwinBlock(nn.Module):
+    """A residual block on ``(N, H, W, C)``."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.widen = nn.Linear(channels, 2 * channels)
+        self.act = nn.GELU()
+        self.narrow = nn.Linear(2 * channels, channels)
+
+    def forward(self, maps):
+        return maps + self.narrow(self.act(self.widen(self.norm(maps))))
+
+
+class ConvNextBlock(nn.Module):
+    """A residual block on ``(N, C, H, W)`` that works on the last dimension inside."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.out = nn.Sequential(
+            Reordered(0, 2, 3, 1), nn.LayerNorm(channels), nn.Linear(channels, channels), Reordered(0, 3, 1, 2)
+        )
+
+    def forward(self, maps):
+        return maps + self.out(self.conv(maps))
+
+
+class Swin(nn.Module):
+    def __init__(self, channels=6, *, norm=nn.LayerNorm):
+        super().__init__()
+        torch.manual_seed(0)
+        self.patches = nn.Conv2d(3, channels, 2, 2)
+        self.before = ConvNextBlock(channels)
+        self.last = Reordered(0, 2, 3, 1)
+        self.norm = norm(channels)
+        self.block = SwinBlock(channels)
+        self.drop = nn.Dropout()
+        self.first = Reordered(0, 3, 1, 2)
+        self.act = nn.ReLU()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(channels, 4)
+
+    def forward(self, images):
+        maps = self.last(self.before(self.patches(images)))
+        maps = self.act(self.first(self.drop(self.block(self.norm(maps)))))
+        return self.head(self.pool(maps).flatten(1))
+
+
+CHANNELS_FIRST = ("patches", "before", "before.conv", "first", "act", "pool")
+CHANNELS_LAST = ("last", "norm", "block", "block.widen", "block.act", "drop")
+
+
+def outputs(net, images, layers):
+    found = {}
+    handles = [
+        net.get_submodule(layer).register_forward_hook(lambda *args, key=layer: found.update({key: args[2].clone()}))
+        for layer in layers
+    ]
+    with torch.no_grad():
+        net.eval()(images)
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+@pytest.mark.parametrize("size", [(16, 16), (12, 20), (32, 24)])
+@pytest.mark.parametrize("pooling", ["mean", "max", "grid2"])
+def test_channels_last_maps_are_pooled_over_their_positions(size, pooling):
+    net = Swin()
+    images = torch.rand(3, 3, *size)
+    maps = outputs(net, images, [*CHANNELS_FIRST, *CHANNELS_LAST])
+    found = capture(Classifier(net), images, list(maps), pooling=pooling)
+    for layer, raw in maps.items():
+        first = raw.permute(0, 3, 1, 2) if layer in CHANNELS_LAST else raw
+        if pooling == "grid2":
+            expected = nn.functional.adaptive_avg_pool2d(first, 2).flatten(1)
+        else:
+            expected = first.mean((2, 3)) if pooling == "mean" else first.amax((2, 3))
+        assert found[layer].shape == expected.shape, layer
+        assert torch.allclose(found[layer], expected, atol=1e-6), layer
+
+
+def test_flattening_keeps_the_layout():
+    net, images = Swin(), torch.rand(3, 3, 16, 16)
+    raw = outputs(net, images, ["block"])["block"]
+    assert torch.equal(capture(Classifier(net), images, ["block"], pooling="flatten")["block"], raw.flatten(1))
+
+
+def test_as_many_channels_as_positions_a_side():
+    """Kind, order in memory, or else an error; 8 channels on 8 x 8 positions."""
+    net, images = Swin(8), torch.rand(3, 3, 16, 16)
+    first, last = ("patches", "before.conv", "first"), ("norm", "block.narrow", "last")
+    maps = outputs(net, images, [*first, *last])
+    found = capture(Classifier(net), images, [*first, *last])
+    for layer, raw in maps.items():
+        expected = raw.mean((2, 3)) if layer in first else raw.mean((1, 2))
+        assert torch.allclose(found[layer], expected, atol=1e-6), layer
+    with pytest.raises(UserError, match="channels and positions of layer 'block' cannot be told apart"):
+        capture(Classifier(net), images, ["block"])
+    assert hooks_of(net) == 0
+    assert not any(part._forward_pre_hooks for part in net.modules())
+    assert capture(Classifier(net), images, ["block"], pooling="flatten")["block"].shape == (3, 512)
+
+
+def test_weights_decide_where_proportions_do_not():
+    """Maps 10 x 11 of images 20 x 22 with 11 channels: (10, 11, 11) has the images' proportions at both ends."""
+    net, images = Swin(11), torch.rand(3, 3, 20, 22)
+    raw = outputs(net, images, ["block"])["block"]
+    assert raw.shape == (3, 10, 11, 11)
+    assert torch.allclose(capture(Classifier(net), images, ["block"])["block"], raw.mean((1, 2)), atol=1e-6)
+
+
+def test_a_linear_layer_on_maps_is_evidence_enough():
+    net = nn.Sequential(
+        Reordered(0, 2, 3, 1), nn.Linear(3, 5), nn.GELU(), Reordered(0, 3, 1, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    images = torch.rand(2, 3, 4, 4)
+    found = capture(Classifier(net), images, ["1", "2", "3"])
+    assert [rows.shape[1] for rows in found.values()] == [5, 5, 5]
+    assert torch.allclose(found["2"], found["3"], atol=1e-6)
+
+
+def test_a_convolutional_network_is_never_doubted():
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, (1, 3)), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3)
+    )
+    images = torch.rand(2, 3, 4, 4)
+    maps = outputs(net, images, ["1", "3"])  # (4, 4, 4) and (4, 4, 2), which looks like channels last
+    found = capture(Classifier(net), images, ["1", "3"])
+    for layer, raw in maps.items():
+        assert torch.allclose(found[layer], raw.mean((2, 3)), atol=1e-6)

@@ -1,9 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from advwindow.window import dyadic
 from advwindow.window.alignment import pair_values, unit_pairs
-from advwindow.window.dyadic import Covariance, band_factor, dyadic_covariance, intervals
+from advwindow.window.dyadic import Covariance, band_factor, dyadic_covariance, intervals, ratio_intervals
 from tests.window.helpers import correlations, rng, shared_factors
 
 
@@ -115,3 +118,99 @@ def test_two_equal_alignments_differ_by_nothing_and_surely():
         found = intervals(np.zeros(1), covariance, np.array([[1.0, -1.0]]), seed=0)
         assert np.isfinite(found.se).all()
         assert found.se[0] < 1e-7
+
+
+def random_unit(geometries, concepts, *, seed=0):
+    return unit_pairs(rng(seed).normal(size=(geometries, concepts * (concepts - 1) // 2)), "pearson")
+
+
+@pytest.mark.parametrize("block", [1, 100, 777, 2**21])
+def test_blocks_do_not_change_the_covariance(monkeypatch, block):
+    unit = random_unit(5, 33)
+    whole = dyadic_covariance(unit[1:], unit[0], 33)
+    monkeypatch.setattr(dyadic, "_BLOCK", block)
+    found = dyadic_covariance(unit[1:], unit[0], 33)
+    assert np.allclose(found.robust, whole.robust, rtol=1e-12, atol=1e-16)
+    assert np.allclose(found.pairs, whole.pairs, rtol=1e-12, atol=1e-16)
+
+
+def test_memory_does_not_grow_with_the_geometries(monkeypatch):
+    unit = random_unit(40, 300)
+    monkeypatch.setattr(dyadic, "_BLOCK", 2**14)
+    tracemalloc.start()
+    try:
+        dyadic_covariance(unit[1:], unit[0], 300)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < unit.nbytes / 10
+
+
+def test_some_of_the_alignments():
+    cov = Covariance(np.arange(9.0).reshape(3, 3), -np.arange(9.0).reshape(3, 3), 10)
+    some = cov.select([2, 0])
+    assert some.robust.tolist() == [[8, 6], [2, 0]]
+    assert some.pairs.tolist() == [[-8, -6], [-2, 0]]
+    assert some.concepts == 10
+
+
+ABOVE, BELOW = np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])
+
+
+def ratio(a, b, covariance):
+    return ratio_intervals(np.array([b]), np.array([a]), covariance=covariance, contrasts=(ABOVE, BELOW), seed=0)
+
+
+def test_ratio_by_the_delta_method_and_fieller():
+    robust, a, b = np.array([[4e-4, 1e-4], [1e-4, 9e-4]]), 0.6, 0.3
+    cov = Covariance(robust, robust / 10, 31)
+    found = ratio(a, b, cov)
+    assert found.se[0] == pytest.approx(np.sqrt(9e-4 - 2 * 0.5 * 1e-4 + 0.25 * 4e-4) / a)
+    for end, level in ((found.low[0], 0.975), (found.high[0], 0.975), (found.upper[0], 0.95)):
+        se = np.sqrt(robust[1, 1] - 2 * end * robust[0, 1] + end**2 * robust[0, 0])
+        assert abs(b - end * a) == pytest.approx(stats.t.ppf(level, 30) * se)
+    assert found.low[0] < 0.5 < found.upper[0] < found.high[0]
+    assert found.band_low[0] == pytest.approx(found.low[0], rel=0.03)
+
+
+def test_ratio_with_a_negative_robust_variance_uses_pairs():
+    pairs = np.array([[1e-4, 0.0], [0.0, 1e-4]])
+    found = ratio(0.6, 0.3, Covariance(-pairs, pairs, 31))
+    expected = ratio(0.6, 0.3, Covariance(pairs, pairs, 31))
+    assert found.se == pytest.approx(expected.se)
+    assert (found.low, found.high) == (expected.low, expected.high)
+
+
+def test_ratio_to_nothing():
+    cov = Covariance(np.eye(2) * 0.01, np.eye(2) * 0.001, 31)
+    weak = ratio(0.15, 0.1, cov)
+    assert (weak.low[0], weak.high[0]) == (-np.inf, np.inf)
+    both = ratio_intervals(
+        np.array([0.3, 0.3]), np.array([-0.1, 0.9]), covariance=cov, contrasts=(ABOVE[[0, 0]], BELOW[[0, 0]]), seed=0
+    )
+    assert np.isnan([values[0] for values in both]).all()
+    assert np.isfinite([values[1] for values in both]).all()
+
+
+def damaged(concepts, *, seed, noise):
+    """Alignments of a clean and a damaged geometry, drawn from one fixed population of concepts."""
+    mixing, draw = rng(7), rng(seed)
+    factors = draw.normal(size=(concepts, 8))
+    words = factors @ mixing.normal(size=(8, 40)) + noise * draw.normal(size=(concepts, 40))
+    signal = factors @ mixing.normal(size=(8, 60))
+    clean, hurt = (signal + k * noise * draw.normal(size=(concepts, 60)) for k in (2, 4))
+    unit = unit_pairs(pair_values(np.stack([np.corrcoef(clean), np.corrcoef(hurt)])), "pearson")
+    y = unit_pairs(pair_values(np.corrcoef(words)), "pearson")
+    return unit @ y, dyadic_covariance(unit, y, concepts)
+
+
+@pytest.mark.parametrize("concepts", [20, 40])
+@pytest.mark.parametrize("noise", [1.0, 2.0, 4.0])
+def test_retention_interval_covers(concepts, noise):
+    runs = [damaged(concepts, seed=seed, noise=noise) for seed in range(300)]
+    truth = np.divide(*np.mean([r for r, _ in runs], axis=0)[::-1])
+    found = [ratio(r[0], r[1], cov) for r, cov in runs if r[0] > 0]
+    missed = sum(not one.low[0] <= truth <= one.high[0] for one in found)
+    assert missed <= stats.binom.ppf(0.999, len(found), 0.05)
+    if noise == 1:
+        assert missed >= stats.binom.ppf(0.001, len(found), 0.05)

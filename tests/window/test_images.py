@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from advwindow.window.evidence import LayerEvidence, Trials
+from advwindow.window.evidence import Trials
 from advwindow.window.images import image_tests, own_concepts
 from advwindow.window.matching import one_vs_two
 from advwindow.window.options import Options
@@ -24,7 +24,7 @@ def evidence():
     found = evidence_of(words, {"true": [clean, again, again], "wrong": [clean, again, again]})
     near = {"true": b[truth], "wrong": b[wrong]}
     layers = {
-        name: LayerEvidence(layer.gram, np.zeros(3), near[name] + 0.2 * draw.normal(size=(24, CONCEPTS)))
+        name: replace(layer, closeness=near[name] + 0.2 * draw.normal(size=(24, CONCEPTS)))
         for name, layer in found.layers.items()
     }
     trials = Trials(condition, truth, wrong, b[wrong])

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, false_discovery_control
 
-from advwindow.window.multiplicity import resampled_p
+from advwindow.errors import UserError
+from advwindow.window.multiplicity import CORRECTIONS, adjusted, resampled_p
 from tests.window.helpers import rng
 
 
@@ -64,3 +65,56 @@ def test_family_wise_error_is_five_percent_for_correlated_layers():
         table = shared + rng(seed + 10_000).normal(size=(draws + 1, 8)) * np.arange(1, 9)
         false += resampled_p(table[0], table[1:], tail="upper").adjusted.min() <= 0.05
     assert binom.ppf(0.001, runs, 0.05) <= false <= binom.ppf(0.999, runs, 0.05)
+
+
+def slow_rejections(p: np.ndarray, rate: float, penalty: float) -> np.ndarray:
+    """The procedure as published: reject the k smallest, k the largest with p_(k) <= k rate / (L penalty)."""
+    order = np.argsort(p)
+    passed = [k for k in range(1, len(p) + 1) if p[order[k - 1]] <= k * rate / (len(p) * penalty)]
+    rejected = np.zeros(len(p), dtype=bool)
+    rejected[order[: max(passed, default=0)]] = True
+    return rejected
+
+
+@pytest.mark.parametrize("method", ["bh", "by"])
+@pytest.mark.parametrize("size", [1, 2, 7, 50])
+def test_adjusted_against_scipy(method, size):
+    for seed in range(20):
+        p = rng(seed).uniform(size=size) ** 3
+        assert np.allclose(adjusted(p, method), false_discovery_control(p, method=method))
+
+
+@pytest.mark.parametrize("method", ["bh", "by"])
+def test_adjusted_against_the_procedure(method):
+    p = np.round(rng(0).uniform(size=40) ** 2, 2)
+    penalty = (1 / np.arange(1, 41)).sum() if method == "by" else 1
+    found = adjusted(p, method)
+    for rate in (0.013, 0.051, 0.1234, 0.317, 0.71):
+        assert ((found <= rate) == slow_rejections(p, rate, penalty)).all()
+    assert found.max() <= 1
+
+
+@pytest.mark.parametrize("method", ["bh", "by"])
+def test_missing_tests_do_not_count(method):
+    p = np.array([np.nan, 0.01, 0.2, np.nan, 0.03])
+    found = adjusted(p, method)
+    assert np.isnan(found[[0, 3]]).all()
+    assert np.allclose(found[[1, 2, 4]], false_discovery_control(p[[1, 2, 4]], method=method))
+    assert np.isnan(adjusted(np.full(3, np.nan), method)).all()
+
+
+def test_correction_of_resampled_p():
+    null = rng(1).normal(size=(199, 6))
+    observed = np.array([3.5, 2.5, 2.0, 1.0, 0.0, -1.0])
+    found = {name: resampled_p(observed, null, tail="upper", correction=name) for name in CORRECTIONS}
+    assert found["max-t"].adjusted.tolist() == resampled_p(observed, null, tail="upper").adjusted.tolist()
+    for name in ("bh", "by"):
+        assert found[name].raw.tolist() == found["max-t"].raw.tolist()
+        assert np.allclose(found[name].adjusted, false_discovery_control(found[name].raw, method=name))
+
+
+def test_unknown_corrections():
+    with pytest.raises(UserError, match="max-t"):
+        resampled_p(np.zeros(2), np.zeros((9, 2)), tail="upper", correction="maxt")
+    with pytest.raises(UserError, match="unknown correction"):
+        adjusted(np.zeros(2), "max-t")

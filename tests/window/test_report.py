@@ -58,7 +58,7 @@ def test_retention_is_missing_where_nothing_was_there(analysed):
 def test_report_keeps_what_it_was_made_of(analysed):
     report, words, _ = analysed
     assert report.options == FAST
-    assert report.evidence.word_gram.features == words.shape[1]
+    assert report.evidence.spaces["toy"].gram.features == words.shape[1]
     assert tuple(report.layers.columns) == LAYER_COLUMNS
 
 

@@ -8,7 +8,7 @@ import torch
 
 from advwindow.errors import UserError
 from advwindow.models.classifier import Classifier
-from advwindow.window import window as window_module
+from advwindow.window import gathering
 from advwindow.window.report import LAYER_COLUMNS
 from advwindow.window.window import Window
 from tests.window.helpers import Planted, World, rng, word_space
@@ -80,7 +80,7 @@ def test_the_table_has_the_promised_shape(report):
 
 
 def test_concepts_table(report):
-    assert report.concepts.columns == ["layer", "condition", "concept", "word", "two_vs_two"]
+    assert report.concepts.columns == ["layer", "condition", "concept", "word", "two_vs_two", "loss", "loss_q"]
     assert report.concepts.height == 2 * 3 * 40
     mean = report.concepts.group_by("layer", "condition").agg(pl.col("two_vs_two").mean().alias("mean"))
     joined = mean.join(report.layers, on=["layer", "condition"])
@@ -96,7 +96,7 @@ def test_observing_once_serves_every_attack(world, report):
 
 
 def test_activations_too_large_to_keep_are_computed_again(world, report, monkeypatch):
-    monkeypatch.setattr(window_module, "_KEPT_BYTES", 6000)
+    monkeypatch.setattr(gathering, "KEPT_BYTES", 6000)
     window = Window(world.model, world.words, layers=["early", "late"], permutations=499)
     seen = window.observe(world.images, world.labels)
     assert seen.kept is None
@@ -152,8 +152,8 @@ def test_classes_without_words_are_left_out_and_named(world):
     assert found.layers["images"].unique().to_list() == [76]
     assert any("Classes without a word: thing3; thing7. Their images (4) are left out." in c for c in found.caveats)
     assert "Wrong predictions without a word (attack): 4" in " ".join(found.caveats)
-    assert len(found.words.rows) == 40
-    assert found.words.coverage == 38 / 40
+    assert len(found.words[0].rows) == 40
+    assert found.words[0].coverage == 38 / 40
 
 
 @pytest.mark.parametrize("concepts", [5, 8, 19])
@@ -230,7 +230,7 @@ def test_inputs_that_are_refused(world):
     with pytest.raises(UserError, match="predictions and images differ"):
         window.compare(seen, world.attacked, predictions=[1, 2])
     with pytest.raises(UserError, match="made by another window"):
-        replace(window, similarity="cosine").compare(seen, world.attacked)
+        replace(window, pooling="max").compare(seen, world.attacked)
     with pytest.raises(UserError, match="no layer"):
         replace(window, layers=["latte"]).observe(world.images, world.labels)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from advwindow.errors import UserError
-from advwindow.words import files
+from advwindow.words import files, resolve
 from advwindow.words.binary import word2vec
 from tests.words.helpers import VECTORS, WORDS, binary_bytes, text_lines
 
@@ -38,6 +38,22 @@ def test_wanted_words_come_with_their_numbers(tmp_path, monkeypatch, block, end,
 def test_the_first_of_equal_words_wins(tmp_path):
     content = binary_bytes(["cat", "cat"], [(1.0, 2.0), (3.0, 4.0)])
     assert word2vec(write(tmp_path / "w", content)).find(["cat"])["cat"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("label", "word"), [("kit fox", "Kit_fox"), ("Sea-lion", "Sea_Lion"), ("new york", "New_York"), ("usa", "usa")]
+)
+def test_labels_find_phrases_in_mixed_case(tmp_path, label, word):
+    names = ["Kit_fox", "Sea_Lion", "New_York", "USA", "usa"]
+    space = word2vec(write(tmp_path / "w.bin", binary_bytes(names, np.eye(5).tolist())))
+    assert resolve([label], space).words == (word,)
+
+
+def test_bytes_that_are_no_utf8_are_tolerated(tmp_path):
+    content = binary_bytes(["cat", "????", "dog"], [(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)]).replace(
+        b"????", b"\xff\xfe\xe9\x80"
+    )
+    assert set(word2vec(write(tmp_path / "w", content)).find(["cat", "dog", "\udcff", "\ud800"])) == {"cat", "dog"}
 
 
 @pytest.mark.parametrize("binary", [None, False])

@@ -41,15 +41,45 @@ def test_npz_reads_its_file(tmp_path):
     assert load_words(f"npz:{tmp_path / 'w.npz'}").find(["cat"])["cat"].tolist() == list(VECTORS[1])
 
 
+@pytest.mark.parametrize(("query", "off"), [("", 0.25), ("?kind=similarity", 0.25)])
+def test_matrix_reads_its_file(tmp_path, query, off):
+    np.savez(tmp_path / "w.npz", words=np.array(["cat", "dog"]), matrix=np.eye(2) * 0.75 + off)
+    space = load_words(f"matrix:{tmp_path / 'w.npz'}{query}")
+    assert space.similarities is not None
+    assert space.similarities(["cat", "dog"]).tolist() == [[1, off], [off, 1]]
+
+
+def test_matrix_reads_distances(tmp_path):
+    (tmp_path / "w.csv").write_text(",cat,dog,fox\ncat,0,1,2\ndog,1,0,2\nfox,2,2,0\n")
+    space = load_words(f"matrix:{tmp_path / 'w.csv'}?kind=distance")
+    assert space.similarities is not None
+    assert space.similarities(["cat", "dog"]).tolist() == [[1, 0.5], [0.5, 1]]
+
+
+def test_taxonomy_reads_its_file(tmp_path):
+    (tmp_path / "w.tsv").write_text("cat\tanimal\ndog\tanimal\n")
+    space = load_words(f"taxonomy:{tmp_path / 'w.tsv'}")
+    assert space.similarities is not None
+    assert space.similarities(["cat", "dog"]).tolist() == [[1, 0.5], [0.5, 1]]
+
+
+@pytest.mark.parametrize(("query", "first"), [("", 1), ("?language=en", 1), ("?language=de", 3)])
+def test_numberbatch_reads_its_file(tmp_path, query, first):
+    (tmp_path / "w").write_text("2 2\n/c/de/kit_fox 3 4\n/c/en/kit_fox 1 2\n")
+    space = load_words(f"numberbatch:{tmp_path / 'w'}{query}")
+    assert space.find(["kit_fox"])["kit_fox"].tolist() == [first, first + 1]
+
+
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     (tmp_path / "own_words_module.py").write_text(
         "import numpy as np\n"
-        "from advwindow.words import WordSpace\n"
+        "from advwindow.words import WordSpace, similarity_space\n"
         "def make(dim=2, name='own'):\n"
         "    return WordSpace(name, dim, 'abc', lambda wanted: {w: np.ones(dim) for w in wanted})\n"
         "def wrong(): return 3\n"
         "def broken(): raise TypeError('a bug of its own')\n"
+        "def people(): return similarity_space('people', ['a', 'b'], np.eye(2))\n"
         "number = 3\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -61,6 +91,12 @@ def own(tmp_path, monkeypatch):
 def test_a_factory_of_ones_own_gets_the_options(prefix, place, tmp_path):
     space = load_words(f"{prefix}{place.format(tmp_path)}:make?dim=4&name=mine")
     assert (space.name, space.dim) == ("mine", 4)
+
+
+@pytest.mark.usefixtures("own")
+def test_a_factory_may_give_similarities_alone():
+    space = load_words("py:own_words_module:people")
+    assert (space.name, space.dim, set(space.find("abc"))) == ("people", 0, {"a", "b"})
 
 
 @pytest.mark.parametrize(
@@ -94,6 +130,10 @@ def test_wrong_factories_are_told(reference, message):
         ("word2vec:none.bin?mode=text", "unknown option.*binary"),
         ("word2vec:none.bin?binary=yes", "expected true or false"),
         ("glove-6b-50d?dim=50", "unknown option"),
+        ("matrix:none.npz?kind=rdm", "option kind of .* got 'rdm'; expected similarity or distance"),
+        ("matrix:none.npz?distance=true", "unknown option.*kind"),
+        ("numberbatch:none.txt?lang=en", "unknown option.*language"),
+        ("taxonomy:none.txt?root=a", "unknown option"),
     ],
 )
 def test_wrong_references_are_told(reference, message):

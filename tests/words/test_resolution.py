@@ -34,6 +34,40 @@ def test_coverage_is_the_kept_fraction():
     assert resolve(LABELS, SPACE).coverage == 0.5
 
 
+def test_the_summary_tells_what_became_of_the_labels():
+    labels = [*LABELS, "crane, fox"]
+    assert str(resolve(labels, SPACE)) == repr(resolve(labels, SPACE))
+    assert str(resolve(labels, SPACE)).splitlines() == [
+        "3 of 5 labels have a word in toy (60.0%)",
+        "  exact          1",
+        "  other_name     1  'crane, fox' -> fox",
+        "  tokens         1  'kit fox' -> kit + fox",
+        "  dropped        2",
+        "    'Crane' (index 0): same word as crane (index 2)",
+        "    'nothing' (index 3): no spelling is in toy",
+        "  gave way       1",
+        "    'crane, fox' (index 4) -> fox: same word as crane (index 2)",
+        ".table() has every label, .explain(label) every spelling that was tried",
+    ]
+
+
+def test_the_summary_stays_short_for_many_labels():
+    text = str(resolve([*LABELS, *(f"n{place}" for place in range(2000))], SPACE))
+    assert "  dropped     2002" in text.splitlines()
+    assert "    ... and 1992 more" in text.splitlines()
+    assert len(text.splitlines()) < 20
+
+
+def test_words_can_be_given_up():
+    found = resolve(LABELS, SPACE)
+    fewer = found.without({1: "a reason", 3: "not this one"})
+    assert (fewer.indices, fewer.words, fewer.vectors.tolist()) == ((2,), ("crane",), [[1, 0]])
+    assert (fewer.rows[1].words, fewer.rows[1].note) == ((), "a reason")
+    assert fewer.rows[3] == found.rows[3]
+    assert fewer.explain("kit fox").splitlines()[-2:] == ["tokens 'kit' + 'fox': used.", "dropped: a reason."]
+    assert found.indices == (1, 2)
+
+
 def test_a_word_explains_itself():
     assert resolve(LABELS, SPACE).explain("kit fox").splitlines() == [
         "kit fox (index 1)",

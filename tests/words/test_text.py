@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advwindow.errors import UserError
-from advwindow.words import files
+from advwindow.words import files, resolve
 from advwindow.words.binary import word2vec
-from advwindow.words.text import glove, vec
-from tests.words.helpers import VECTORS, WORDS, text_lines
+from advwindow.words.text import glove, numberbatch, vec
+from tests.words.helpers import VECTORS, WORDS, binary_bytes, text_lines
 
 
 def write(path, content):
@@ -174,6 +175,101 @@ def test_well_known_other_formats_are_named(tmp_path, head, kind, read):
 def test_glove_refuses_a_header_and_names_the_reader_for_it(tmp_path):
     with pytest.raises(UserError, match=r"line 1: a header.*use word2vec:PATH"):
         glove(write(tmp_path / "w", f"5 3\n{text_lines()}"))
+
+
+@pytest.mark.parametrize("cut", range(2, 60))
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_truncated_file_with_a_header_is_told(tmp_path, cut, pack):
+    content = (f"{len(WORDS)} 3\n" + text_lines()).encode()
+    assert content.endswith(b" 2.5\n")
+    space = vec(write(tmp_path / "w.txt", pack(content[: -max(cut, 5)])))
+    with pytest.raises(UserError, match=r"w.txt, line \d: (vector too short|the header lies|not a finite)"):
+        space.find(["the"])
+
+
+@pytest.mark.parametrize("cut", range(6, 16))
+def test_a_glove_file_cut_within_a_vector_is_told(tmp_path, cut):
+    content = ("".join(f"w{i} 1.25 2.5 3.75\n" for i in range(30)) + text_lines(["last"], [(1.25, 2.5, 3.75)])).encode()
+    space = glove(write(tmp_path / "w.txt", content[:-cut]))
+    with pytest.raises(UserError, match=r"w.txt, line \d+: vector too short"):
+        space.find(["w0"])
+
+
+NUMBERBATCH = {"kit_fox": (1.0, 2.0), "##_hours": (3.0, 4.0), "7_up": (5.0, 6.0), "t_shirt": (7.0, 8.0)}
+
+
+class TestNumberbatch:
+    def written(self, tmp_path, prefix, pack=bytes):
+        plain = text_lines([prefix + word for word in NUMBERBATCH], list(NUMBERBATCH.values()))
+        other = text_lines(["/c/de/kit_fox"], [(9.0, 9.0)]) if prefix else ""
+        count = len(NUMBERBATCH) + bool(other)
+        return write(tmp_path / "nb.txt.gz", pack(f"{count} 2\n{other}{plain}".encode()))
+
+    @pytest.mark.parametrize("prefix", ["", "/c/en/"])
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    def test_wanted_words_come_with_their_numbers(self, tmp_path, prefix, pack):
+        space = numberbatch(self.written(tmp_path, prefix, pack))
+        assert (space.name, space.dim, space.lowercase) == ("nb-en" if prefix else "nb", 2, True)
+        found = space.find(["kit_fox", "24_hours", "48_hours", "7_up", "8_up", "kit fox", "absent"])
+        assert {word: tuple(vector) for word, vector in found.items()} == {
+            "kit_fox": (1, 2),
+            "24_hours": (3, 4),
+            "48_hours": (3, 4),
+            "7_up": (5, 6),
+        }
+
+    def test_a_language_is_chosen(self, tmp_path):
+        path = self.written(tmp_path, "/c/en/")
+        assert numberbatch(path, language="de").find(["kit_fox", "7_up"])["kit_fox"].tolist() == [9, 9]
+        assert set(numberbatch(path, language="de").find(["kit_fox", "7_up"])) == {"kit_fox"}
+        assert numberbatch(path, language="en").find(["kit_fox"])["kit_fox"].tolist() == [1, 2]
+
+    def test_languages_of_a_file_are_different_spaces(self, tmp_path):
+        path = self.written(tmp_path, "/c/en/")
+        english, german = numberbatch(path), numberbatch(path, language="de")
+        assert (english.name, german.name) == ("nb-en", "nb-de")
+        assert english.sha256 == numberbatch(path, language="en").sha256 != german.sha256
+
+    def test_a_language_of_plain_keys_is_refused(self, tmp_path):
+        with pytest.raises(UserError, match=r"keys without a language.*expected /c/de/"):
+            numberbatch(self.written(tmp_path, ""), language="de")
+
+    @pytest.mark.parametrize(
+        ("label", "step", "word"),
+        [
+            ("Kit fox, Vulpes macrotis", "variant", "kit_fox"),
+            ("T-shirt", "variant", "t_shirt"),
+            ("24 hours", "variant", "24_hours"),
+        ],
+    )
+    def test_labels_find_their_keys(self, tmp_path, label, step, word):
+        row = resolve([label], numberbatch(self.written(tmp_path, "/c/en/"))).rows[0]
+        assert (row.step, row.words) == (step, (word,))
+
+    def test_no_header_is_told(self, tmp_path):
+        with pytest.raises(UserError, match="line 1: no header"):
+            numberbatch(write(tmp_path / "w", "/c/en/cat 1 2\n/c/en/dog 3 4\n"))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("form", ["glove", "vec", "numberbatch", "word2vec text", "word2vec binary"])
+def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch, pack, form):
+    monkeypatch.setattr(files, "BLOCK", 1 << 11)
+    readers = {"glove": glove, "vec": vec, "numberbatch": numberbatch}
+    peaks, sizes = [], []
+    for count in (2000, 20_000):
+        names, rows = [f"w{place + 256:c}" for place in range(count)], [(0.125, -2.5, 1.0)] * count
+        plain = (text_lines(names, rows) if form == "glove" else f"{count} 3\n{text_lines(names, rows)}").encode()
+        content = binary_bytes(names, rows) if form == "word2vec binary" else plain
+        sizes.append(len(content))
+        space = readers.get(form, word2vec)(write(tmp_path / f"{count}", pack(content)))
+        tracemalloc.start()
+        try:
+            assert set(space.find([names[3], names[-1], "absent"])) == {names[3], names[-1]}
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 0.1 * (sizes[1] - sizes[0])  # the buffers of gzip and of blocks are not of one size
 
 
 words = st.text(st.characters(exclude_characters="\n\r ", exclude_categories=["Cs"]), min_size=1, max_size=6)

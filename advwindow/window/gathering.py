@@ -1,0 +1,296 @@
+"""From images under several conditions to evidence: what is gathered of shards adds up to what the whole would give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from advwindow.errors import UserError
+from advwindow.window.evidence import (
+    CLEAN,
+    Evidence,
+    Examples,
+    LayerEvidence,
+    Trials,
+    WordEvidence,
+    fold_weights,
+)
+from advwindow.window.grams import stack_of
+from advwindow.window.observation import PIXELS, Example, Shot, Tally, Trial
+from advwindow.window.sums import closeness, products
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from advwindow.window.grams import Gram
+    from advwindow.window.observation import Batched, Camera
+    from advwindow.window.vocabulary import Vocabulary
+    from advwindow.window.window import Window
+
+    Array = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+
+#: Folds of the images of every concept, at most, unless told otherwise.
+MOST_FOLDS = 4
+
+# More patterns than this (folds times concepts) make Grams that are slow to work with.
+_MOST_PATTERNS = 1200
+
+# Clean activations up to this size are kept for the next comparison; beyond it they are computed again.
+KEPT_BYTES = 2**27
+
+
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """Who is in the images.
+
+    Attributes:
+        vocabulary: concepts and words.
+        labels: ``(N,)`` int64, class of every image.
+        folds: ``M``, image sets that every concept has.
+        patterns: ``(N,)`` int64, fold times ``C`` plus concept of every image; -1 for those without a word.
+    """
+
+    vocabulary: Vocabulary
+    labels: Integers
+    folds: int
+    patterns: Integers
+
+    def tally(self) -> Tally:
+        """An empty tally for these images."""
+        return Tally(self.folds * len(self.vocabulary.classes))
+
+    def record(self, tally: Tally, shot: Shot, clean: Shot, rivals: Integers | None = None) -> None:
+        """Add a batch to a tally: its sums, its wrong predictions, and the first images as examples.
+
+        Args:
+            tally: of the condition.
+            shot: the images under it.
+            clean: the same images before.
+            rivals: ``(N,)``, classes to hold against the true ones in the 1 vs 2 test; the predicted ones if None.
+        """
+        if not np.array_equal(clean.places, shot.places):
+            raise UserError("conditions differ in their images", expected="the same images in the same batches")
+        places = shot.places
+        tally.add(shot, clean.activations, self.patterns[places])
+        concepts = self.patterns[places] % len(self.vocabulary.classes)
+        rival = shot.predictions if rivals is None else rivals[places]
+        fooled, worded = rival != self.labels[places], self.vocabulary.has_word(rival)
+        trial = fooled & worded
+        rows = {layer: rows for layer, rows in shot.activations.items() if layer != PIXELS}
+        told = {layer: each.take(trial) for layer, each in rows.items()}
+        tally.add_trials(Trial(concepts[trial], rival[trial], told), wordless=int((fooled & ~worded).sum()))
+        tally.add_examples(Example(places, concepts, rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """A look at the clean images, to be compared with any number of attacks.
+
+    Attributes:
+        window: that made it.
+        cast: who is in them.
+        camera: how they were looked at.
+        tally: what was kept of the clean condition.
+        images: the images themselves.
+        kept: the clean activations, None where they are too large to keep.
+    """
+
+    window: Window
+    cast: Cast
+    camera: Camera
+    tally: Tally
+    images: Tensor | Batched
+    kept: tuple[Shot, ...] | None
+
+    def shots(self) -> Iterator[Shot]:
+        """The clean activations again, batch by batch."""
+        return self.camera.shots(self.images) if self.kept is None else iter(self.kept)
+
+
+def look_clean(window: Window, cast: Cast, camera: Camera, images: Tensor | Batched) -> Observation:
+    """Look at the clean images."""
+    tally = cast.tally()
+    kept: list[Shot] | None = []
+    for shot in camera.shots(images, pixels=True):
+        cast.record(tally, shot, shot)
+        kept = _keep(kept, shot)
+    return Observation(window, cast, camera, tally, images, None if kept is None else tuple(kept))
+
+
+def look_again(clean: Observation, images: Tensor | Batched, rivals: Integers | None = None) -> Tally:
+    """Look at the same images under another condition; `rivals` as for `Cast.record`."""
+    tally = clean.cast.tally()
+    for before, after in zip(clean.shots(), clean.camera.shots(images), strict=True):
+        clean.cast.record(tally, after, before, rivals)
+    return tally
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """What was kept of one set of images under several conditions; ``a + b`` is that of both sets together.
+
+    Attributes:
+        vocabulary: concepts and words.
+        folds: ``M``.
+        conditions: tallies by name, clean first.
+        similarity: how concepts will be compared.
+        wordless: images left out because their class has no word.
+    """
+
+    vocabulary: Vocabulary
+    folds: int
+    conditions: Mapping[str, Tally]
+    similarity: str
+    wordless: int
+
+    def __add__(self, other: Gathered) -> Gathered:
+        """Both sets of images together.
+
+        Raises:
+            UserError: the two were gathered in different ways.
+        """
+        mine, theirs = (
+            (each.vocabulary.concepts, each.folds, tuple(each.conditions), each.similarity) for each in (self, other)
+        )
+        for what, one, two in zip(("concepts", "folds", "conditions", "similarity"), mine, theirs, strict=True):
+            if one != two:
+                fix = "gather both with the same window, and with classes= where they differ"
+                raise UserError(f"shards differ in their {what}", got=_short(two), expected=_short(one), fix=fix)
+        both = {name: _sum(tally, other.conditions[name]) for name, tally in self.conditions.items()}
+        return Gathered(self.vocabulary, self.folds, both, self.similarity, self.wordless + other.wordless)
+
+    def evidence(self) -> Evidence:
+        """Grams and the few single images, in place of all activations.
+
+        Raises:
+            UserError: a concept has no image in one of its folds.
+        """
+        clean = self.conditions[CLEAN]
+        counts = clean.sums.counts.reshape(self.folds, -1)
+        self._check(counts)
+        known = self.vocabulary
+        tallies = list(self.conditions.values())
+        layers, pixels = _layers(tallies, fold_weights(counts), self.similarity)
+        return Evidence(
+            conditions=tuple(self.conditions),
+            concepts=known.concepts,
+            counts=counts,
+            similarity=self.similarity,
+            spaces={
+                resolution.space: WordEvidence(resolution.words, known.gram(place))
+                for place, resolution in enumerate(known.resolutions)
+            },
+            pixels=pixels,
+            layers=layers,
+            trials=_trials([tally.trials() for tally in tallies], known, self.similarity),
+            examples=Examples(*clean.examples()[:2]),
+        )
+
+    def caveats(self) -> list[str]:
+        """What was left out, in sentences."""
+        said = []
+        known = self.vocabulary.resolution
+        dropped = [row.label for row in known.rows if row.index not in known.indices]
+        if dropped:
+            names = "; ".join(label.partition(",")[0] for label in dropped)
+            everywhere = " in every word space" if len(self.vocabulary.resolutions) > 1 else ""
+            said.append(f"Classes without a word{everywhere}: {names}. Their images ({self.wordless}) are left out.")
+        for name, tally in self.conditions.items():
+            if tally.wordless:
+                told = f"Wrong predictions without a word ({name}): {tally.wordless}, left out of the 1 vs 2 test."
+                said.append(told)
+            if tally.unused:
+                told = f"Of the images with a wrong prediction ({name}), the 1 vs 2 test leaves out the last"
+                said.append(f"{told} {tally.unused}.")
+        return said
+
+    def _check(self, counts: Integers) -> None:
+        missing = [self.vocabulary.concepts[concept] for concept in np.flatnonzero((counts == 0).any(0))]
+        if missing:
+            names = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+            raise UserError(
+                f"concepts without an image in every one of {self.folds} folds" if self.folds > 1
+                else "concepts without an image",
+                got=names,
+                fix="add the missing shards, or images of these classes, or gather with fewer folds",
+            )  # fmt: skip
+
+
+def assign_folds(concepts: Integers, wanted: int | None, *, count: int) -> tuple[int, Integers]:
+    """Deal the images of every concept out to folds, in their order: the k-th goes to fold k modulo M.
+
+    Args:
+        concepts: ``(N,)``, -1 for images to leave out.
+        wanted: ``M``; None for as many as every concept has images, at most `MOST_FOLDS`.
+        count: number of concepts ``C``.
+
+    Returns:
+        ``M``, and the pattern ``(N,)`` of every image: fold times the number of concepts plus concept, or -1.
+
+    Raises:
+        UserError: a concept has fewer images than the folds asked for.
+    """
+    order = np.zeros(len(concepts), np.int64)
+    seen = np.zeros(count, np.int64)
+    for place, concept in enumerate(concepts.tolist()):
+        if concept >= 0:
+            order[place] = seen[concept]
+            seen[concept] += 1
+    fewest = int(seen.min())
+    if wanted is None:
+        wanted = max(1, min(MOST_FOLDS, fewest, _MOST_PATTERNS // count))
+    elif wanted > fewest:
+        raise UserError("too few images for these folds", got=f"{fewest} of a class", expected=f"at least {wanted}")
+    return wanted, np.where(concepts < 0, -1, order % wanted * count + concepts)
+
+
+def _layers(tallies: Sequence[Tally], weights: Array, kind: str) -> tuple[dict[str, LayerEvidence], Gram]:
+    """Evidence of every layer, and the Gram of the pixels."""
+    trials, examples = [tally.trials() for tally in tallies], [tally.examples() for tally in tallies]
+    layers = {}
+    for layer in tallies[0].sums.layers:
+        if layer == PIXELS:
+            continue
+        patterns = [tally.sums.mean(layer) for tally in tallies]
+        concepts = patterns[0].averaged(weights)
+        layers[layer] = LayerEvidence(
+            stack_of(patterns),
+            np.array([tally.displacement(layer) for tally in tallies]),
+            np.concatenate([closeness(each.activations[layer], concepts, similarity=kind) for each in trials]),
+            np.stack([products(each.activations[layer], concepts) for each in examples]),
+        )
+    return layers, stack_of([tallies[0].sums.mean(PIXELS)]).averaged(weights).gram(0)
+
+
+def _trials(trials: Sequence[Trial], known: Vocabulary, kind: str) -> Trials:
+    rivals = np.concatenate([each.rival for each in trials])
+    return Trials(
+        condition=np.repeat(np.arange(len(trials)), [len(each.truth) for each in trials]),
+        truth=np.concatenate([each.truth for each in trials]),
+        wrong=known.places(rivals),
+        profile=known.profiles(rivals, similarity=kind),
+    )
+
+
+def _sum(one: Tally, other: Tally) -> Tally:
+    both = Tally(len(one.sums.counts))
+    both.merge(one)
+    both.merge(other)
+    return both
+
+
+def _keep(kept: list[Shot] | None, shot: Shot) -> list[Shot] | None:
+    if kept is None or sum(each.size for each in kept) + shot.size > KEPT_BYTES:
+        return None
+    return [*kept, shot]
+
+
+def _short(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return text if len(text) < 80 else text[:77] + "..."
