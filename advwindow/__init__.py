@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from advwindow import attacks, window
+    from advwindow import attacks, window, words
     from advwindow.data import LabelledImages, load_images
     from advwindow.errors import UserError
     from advwindow.models import Classifier, load_model
@@ -44,6 +44,7 @@ __all__ = [
     "load_words",
     "open_run",
     "window",
+    "words",
 ]
 
 _HOMES = {
@@ -64,7 +65,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used, so that ``advwindow --help`` need not wait for torch."""
-    if name in ("attacks", "window"):
+    if name in {"attacks", "window", "words"}:
         return importlib.import_module(f"advwindow.{name}")
     if name not in _HOMES:
         message = f"module 'advwindow' has no attribute {name!r}"

@@ -2,6 +2,7 @@
 
 from advwindow.runs.atomic import write_bytes, write_json
 from advwindow.runs.directory import TABLES, CellResult, RunDirectory
+from advwindow.runs.halflives import run_half_lives
 from advwindow.runs.intervals import Interval, wilson
 from advwindow.runs.manifest import make_manifest, package_versions
 from advwindow.runs.spec import RESULT_VERSION, CellSpec, Scalar, short_hash
@@ -16,6 +17,7 @@ __all__ = [
     "Scalar",
     "make_manifest",
     "package_versions",
+    "run_half_lives",
     "short_hash",
     "wilson",
     "write_bytes",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from advwindow.errors import IncompleteError
 from advwindow.reports import write_pdf
-from advwindow.runs import RunDirectory, make_manifest
+from advwindow.runs import RunDirectory, make_manifest, run_half_lives
 from advwindow.sweep.audit import audit_run
 from advwindow.sweep.cell import Transport
 from advwindow.sweep.config import Sweep, change_attacks, make_sweep, sweep_toml
@@ -50,6 +50,21 @@ class Run:
     def layers(self) -> pl.DataFrame:
         """One row per cell, layer and condition."""
         return self.directory.tables("layers")
+
+    @property
+    def references(self) -> pl.DataFrame:
+        """One row per cell, reference (word spaces, their mean, pixels), layer and condition."""
+        return self.directory.tables("references")
+
+    @property
+    def trace(self) -> pl.DataFrame:
+        """What word each layer says of the first images: one row per cell, image, layer and condition."""
+        return self.directory.tables("trace")
+
+    @property
+    def half_lives(self) -> pl.DataFrame:
+        """The budget at which half of a layer's alignment is gone; one row per attack with several budgets and layer."""
+        return run_half_lives(self.directory)
 
     def report(self, path: Path | str) -> Path:
         """Write the report as PDF; returns its path."""

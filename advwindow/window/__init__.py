@@ -1,10 +1,12 @@
 """The window: activations to Grams to alignment with words, drift under attack, and verdicts."""
 
 from advwindow.window.alignment import BiasedCka, biased_cka, debiased_cka, rsa
+from advwindow.window.budgets import half_lives
 from advwindow.window.capture import POOLINGS, capture, recording
 from advwindow.window.evidence import Evidence, Examples, LayerEvidence, Trials, WordEvidence
 from advwindow.window.gathering import Gathered, Observation
 from advwindow.window.grams import Gram, Stack, gram_of
+from advwindow.window.halflife import HalfLife, pixel_levels
 from advwindow.window.matching import TIES, OneVsTwo, TwoVsTwo, one_vs_two, one_vs_two_grid, two_vs_two
 from advwindow.window.multiplicity import CORRECTIONS
 from advwindow.window.observation import Batched
@@ -29,6 +31,7 @@ __all__ = [
     "Examples",
     "Gathered",
     "Gram",
+    "HalfLife",
     "LayerEvidence",
     "Observation",
     "OneVsTwo",
@@ -46,8 +49,10 @@ __all__ = [
     "capture",
     "debiased_cka",
     "gram_of",
+    "half_lives",
     "one_vs_two",
     "one_vs_two_grid",
+    "pixel_levels",
     "recording",
     "rsa",
     "similarity",
