@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from advwindow.cli import attack, explain, listing, report
+from advwindow.cli import attack, explain, lens, listing, report
 from advwindow.errors import UserError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("attack")(attack.attack)
 app.command("report")(report.report)
 app.command("explain")(explain.explain)
 app.command("list")(listing.listing)
+app.add_typer(lens.app, name="lens")
 
 
 @app.callback(invoke_without_command=True)

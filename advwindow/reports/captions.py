@@ -8,13 +8,18 @@ import polars as pl
 
 from advwindow.reports.findings import at_layer, best_layer, headline, layer_name, places, tally, worst_layer
 from advwindow.reports.reading import VERDICTS
+from advwindow.reports.references import shown_references
 from advwindow.reports.style import MARKS
-from advwindow.reports.text import count, number, percent, span
+from advwindow.reports.text import count, listing, number, percent, printable, shorten, span
+from advwindow.window.references import MEAN, PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from advwindow.reports.reading import Attacked, Study
+
+#: Pairs of references that are told one by one.
+_MOST_PAIRS = 3
 
 
 class Words(NamedTuple):
@@ -44,6 +49,9 @@ def alignment_words(study: Study) -> Words:
     elif known:
         noisy = at_layer(attack, best["layer"], "noise")["alignment"]
         caption += f" {known[0][1]} leaves {number(known[0][0])} there, noise of the same size {number(noisy)}."
+    if best["ceiling"] is not None:
+        noisy_parts = "images and words" if len(attack.spec.words) > 1 else "images"
+        caption += f" The noise of {noisy_parts} would let that layer reach {number(best['ceiling'])} (noise ceiling)."
     return Words(caption, _alt(study, "Alignment with words against depth, one panel per attack.", _alignments))
 
 
@@ -97,6 +105,61 @@ def one_vs_two_words(study: Study) -> Words:
         f"{count(low['one_vs_two_n'], 'image')}."
     )
     return Words(caption, _alt(study, "Share of fooled images closer to the true word, by layer and attack.", _lows))
+
+
+def reference_words(study: Study) -> Words:
+    """About the references; there must be two or more."""
+    attack = headline(study)
+    clean = attack.references.filter(pl.col("condition") == "clean")
+    names = list(shown_references(clean))
+    told = [
+        f"{_quoted(name)} at {_name(attack, top)} ({number(top['alignment'])})"
+        for name in names
+        if (top := _top(clean, name)) is not None
+    ]
+    caption = (
+        "What else the layers' geometry agrees with; filled marks are significantly above chance over all layers. "
+        f"On clean images it is closest to {listing(told)}."
+    )
+    first = _top(clean, names[0])
+    if first is not None and first["beyond_pixels"] is not None:
+        caption += (
+            f" With the pixels' geometry taken out of both sides (dotted) {_quoted(names[0])} keeps "
+            f"{number(first['beyond_pixels'])} of {number(first['alignment'])} at {_name(attack, first)}."
+        )
+    return Words(f"{caption}{_agreement(attack)}", f"Alignment with {listing(names)} against depth. {caption}")
+
+
+def _top(clean: pl.DataFrame, reference: str) -> dict[str, Any] | None:
+    """The row of the layer that agrees best with a reference."""
+    rows = clean.filter((pl.col("reference") == reference) & pl.col("alignment").is_not_null())
+    return rows.sort("alignment", descending=True, maintain_order=True).row(0, named=True) if rows.height else None
+
+
+def _agreement(attack: Attacked) -> str:
+    """How the references agree with each other; of many pairs the least and the best."""
+    pairs = attack.agreement.filter(pl.col("correlation").is_not_null()).sort("correlation", maintain_order=True)
+    rows = list(pairs.iter_rows(named=True))
+    shown = rows if len(rows) <= _MOST_PAIRS else [rows[0], rows[-1]]
+    told = [
+        f"{_quoted(row['first'])} and {_quoted(row['second'])} {number(row['correlation'])} "
+        f"{span(row['ci_low'], row['ci_high'])}"
+        for row in reversed(shown)
+    ]
+    if not told:
+        return ""
+    among = "" if len(rows) == len(shown) else f", best and least of {len(rows)} pairs"
+    return f" Agreement of the references with each other (95 % interval{among}): {listing(told)}."
+
+
+def _quoted(reference: str) -> str:
+    return (
+        "the pixels"
+        if reference == PIXELS
+        else f"the {MEAN}"
+        if reference == MEAN
+        else shorten(printable(reference), 40)
+    )
 
 
 def _alt(study: Study, what: str, tell: Callable[[Attacked], str]) -> str:

@@ -6,11 +6,13 @@ import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from advwindow.reports.depth import beginning_rows, half_life_tables
 from advwindow.reports.findings import answer, audit_tally, caveats, headline
 from advwindow.reports.reading import titles
 from advwindow.reports.style import MARKS
-from advwindow.reports.tables import attack_row, concept_table, layer_table, word_rows
+from advwindow.reports.tables import attack_row, concept_table, layer_table, losers, word_rows
 from advwindow.reports.text import count, listing, printable, shorten
+from advwindow.reports.trace import trace_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +69,11 @@ def about(study: Study) -> dict[str, Any]:
         "answer": answer(study),
         "caveats": caveats(study),
         "attacks": [attack_row(attack) for attack in study.attacks],
+        "beginnings": beginning_rows(study),
+        "lives": half_life_tables(study),
+        "trace": trace_table(study),
         "concepts": concept_table(study),
+        "losers": losers(study),
         "words": word_rows(study),
         "numbers": [layer_table(attack) for attack in study.attacks],
         "audits": [_audited(title, audit) for title, audit in study.audits.items()],

@@ -32,6 +32,7 @@ _LOOK: dict[str, dict[str, Any]] = {
 }
 _BAND = 0.1
 _CHANCE: dict[str, Any] = {"color": INK, "linestyle": ":", "linewidth": 0.7}
+_CEILING: dict[str, Any] = {"color": CLEAN, "linestyle": "-.", "linewidth": 0.7}
 _NAMES = {"clean": "clean", "noise": "noise of the same size", "attack": "attack"}
 
 
@@ -52,12 +53,13 @@ def alignment(layers: Layers, *, measure: str = "spearman") -> Figure:
                 _band(axes, layers_under(table, condition), condition, "band_low", "band_high")
             _curves(axes, table, "alignment")
             _dots(axes, layers_under(table, "attack"))
+        ceilings = _ceilings(panels, layers)
         keys = {
             "95 % band": Patch(facecolor=CLEAN, alpha=_BAND),
             "chance, 95 %": Line2D([], [], **_CHANCE),
             "drift significant": Line2D([], [], color=INK, marker="v", linestyle="", markersize=3),
         }
-        legend(figure, _condition_keys() | keys)
+        legend(figure, _condition_keys() | keys | ceilings)
     return figure
 
 
@@ -144,6 +146,23 @@ def _band(axes: Axes, rows: pl.DataFrame, condition: str, low: str, high: str) -
     axes.fill_between(depth, *ends, color=color, alpha=_BAND, linewidth=0)
     for end in ends:
         axes.plot(depth, end, color=color, alpha=0.5, linewidth=0.4, label=f"{condition} band")
+
+
+def _ceilings(panels: list[Axes], layers: Layers) -> dict[str, Line2D]:
+    """Noise ceilings of clean layers, where they lie inside the panels: they must not squeeze the curves.
+
+    Returns:
+        Their key, if one can be seen.
+    """
+    limits = panels[0].get_ylim()
+    seen = False
+    for axes, table in zip(panels, layers.values(), strict=True):
+        rows = layers_under(table, "clean")
+        ceiling = values(rows, "ceiling")
+        axes.plot(values(rows, "depth"), ceiling, label="ceiling", **_CEILING)
+        seen |= bool((ceiling < limits[1]).any())
+    panels[0].set_ylim(limits)
+    return {"noise ceiling": Line2D([], [], **_CEILING)} if seen else {}
 
 
 def _chance_band(axes: Axes, rows: pl.DataFrame) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 
 from advwindow.reports import captions, figures
 from advwindow.reports.findings import headline
+from advwindow.reports.references import reference_curves
 from advwindow.reports.strip import verdict_strip
 
 if TYPE_CHECKING:
@@ -62,8 +63,18 @@ def illustrate(study: Study) -> list[Illustration]:
             (figures.alignment({worst.title: worst.layers}, measure=measure),),
             captions.alignment_words(replace(study, attacks=(worst,))),
         ),
+        *_references(study),
         *(Illustration(name, tuple(draw(some) for some in _by_attacks(layers)), words) for name, draw, words in drawn),
     ]
+
+
+def _references(study: Study) -> list[Illustration]:
+    """None where there is nothing beside one word space."""
+    attack = headline(study)
+    if attack.references["reference"].n_unique() < 2:
+        return []
+    figure = reference_curves(attack.references, study.names, title=attack.title, measure=study.attacks[0].spec.measure)
+    return [Illustration("references", (figure,), captions.reference_words(study))]
 
 
 def _by_attacks(layers: Layers) -> Iterator[Layers]:

@@ -26,6 +26,8 @@ _TOP, _TITLE = 4 * MM, 6 * MM
 _LETTER = 1.12 * MM
 _NAME_WIDTH = 18
 _MOST_NAMES = 20
+#: More keys than this stand closer together.
+_MOST_KEYS = 6
 
 
 def grid(titles: Sequence[str], names: Sequence[str], *, ylabel: str, height: float) -> tuple[Figure, list[Axes]]:
@@ -75,7 +77,7 @@ def legend(figure: Figure, handles: Mapping[str, Artist]) -> None:
         borderaxespad=0.1,
         borderpad=0,
         handlelength=1.8,
-        columnspacing=1.6,
+        columnspacing=1.6 if len(handles) <= _MOST_KEYS else 0.9,
         handletextpad=0.5,
     )
 

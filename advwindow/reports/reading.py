@@ -11,6 +11,7 @@ import polars as pl
 from advwindow.attacks import Audit
 from advwindow.errors import IncompleteError
 from advwindow.reports.text import attack_name, eps_name, norm_name, printable
+from advwindow.runs import run_half_lives
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +54,9 @@ class Attacked:
         samples: one row per image.
         layers: one row per layer and condition.
         concepts: one row per layer, condition and concept.
+        references: one row per reference (word spaces, pixels), layer and condition.
+        agreement: one row per pair of references.
+        trace: what word each layer says of the first images; ``image`` counts those that were attacked.
         words: one row per label.
         pictures: ``index`` (n,), ``clean`` uint8 and ``delta`` float16 ``(n, C, H, W)``.
     """
@@ -63,6 +67,9 @@ class Attacked:
     samples: pl.DataFrame
     layers: pl.DataFrame
     concepts: pl.DataFrame
+    references: pl.DataFrame
+    agreement: pl.DataFrame
+    trace: pl.DataFrame
     words: pl.DataFrame
     pictures: Mapping[str, NDArray[np.generic]]
 
@@ -90,12 +97,14 @@ class Study:
         title: what tells it from the other studies of the run.
         attacks: finished cells.
         audits: what the audit of one of them found, by the attack's title; empty where none was made.
+        half_lives: one row per layer and attack that was made at several budgets; empty where none was.
     """
 
     subject: Subject
     title: str
     attacks: tuple[Attacked, ...]
     audits: Mapping[str, Audit]
+    half_lives: pl.DataFrame
 
     @property
     def layers(self) -> dict[str, pl.DataFrame]:
@@ -127,7 +136,7 @@ def read_studies(run: RunDirectory) -> list[Study]:
             fix=f"advwindow attack {run.path / 'sweep.toml'} --out {run.path}",
         )
     subjects = list(dict.fromkeys(Subject.of(spec) for spec in done))
-    names = titles(run.specs)
+    names, half_lives = titles(run.specs), run_half_lives(run)
     return [
         Study(
             subject,
@@ -138,9 +147,18 @@ def read_studies(run: RunDirectory) -> list[Study]:
                 for spec in done
                 if Subject.of(spec) == subject and (found := run.audit(spec)) is not None
             },
+            _lived(half_lives, subject),
         )
         for subject in subjects
     ]
+
+
+def _lived(half_lives: pl.DataFrame, subject: Subject) -> pl.DataFrame:
+    if half_lives.is_empty():
+        return half_lives
+    same = pl.col("words").str.replace_all(", ", " + ", literal=True) == subject.words
+    fields = (pl.col(field) == getattr(subject, field) for field in ("model", "images", "seed"))
+    return half_lives.filter(same, *fields)
 
 
 def titles(specs: Sequence[CellSpec]) -> dict[str, str]:
@@ -181,6 +199,9 @@ def _read(run: RunDirectory, spec: CellSpec, title: str) -> Attacked:
         samples=run.table(spec, "samples"),
         layers=run.table(spec, "layers"),
         concepts=run.table(spec, "concepts"),
+        references=run.table(spec, "references"),
+        agreement=run.table(spec, "agreement"),
+        trace=run.table(spec, "trace"),
         words=run.table(spec, "words"),
         pictures=run.arrays(spec, "pictures")[0],
     )

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from advwindow.reports.findings import headline, tally, worst_layer
+from advwindow.reports.findings import headline, layer_name, tally, worst_layer
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import (
     attack_name,
+    count,
     distance,
     eps_name,
+    listing,
     norm_name,
     number,
     p_value,
@@ -22,6 +24,7 @@ from advwindow.reports.text import (
     signed,
     span,
 )
+from advwindow.window.effects import LOSER_RATE
 
 if TYPE_CHECKING:
     from advwindow.reports.reading import Attacked, Study
@@ -35,6 +38,7 @@ _STEPS = {
     "dropped": "no word, left out",
 }
 _MOST_CONCEPTS, _MOST_ATTACKS = 12, 6
+_MOST_LOSING, _MOST_LOST = 3, 8
 _LAYER_WIDTH, _LABEL_WIDTH = 44, 60
 #: A loss of this much of 2 vs 2 accuracy gets the strongest tint.
 _FULL_TINT = 0.5
@@ -79,6 +83,7 @@ def concept_table(study: Study) -> dict[str, Any]:
     attacks = [attack for attack in study.attacks if attack is chosen or attack in others]
     clean = _scores(chosen, layer, "clean")
     under = {attack.title: _scores(attack, layer, "attack") for attack in attacks}
+    lost_in = {attack.title: _losers_at(attack, layer) for attack in attacks}
     losses = {name: score - under[chosen.title].get(name, score) for name, score in clean.items()}
     lost = sorted(losses, key=lambda name: -losses[name])[:_MOST_CONCEPTS]
     words = dict(chosen.concepts.select("concept", "word").iter_rows())
@@ -91,11 +96,53 @@ def concept_table(study: Study) -> dict[str, Any]:
                 "concept": shorten(printable(name.partition(",")[0]), 36),
                 "word": shorten(printable(words[name]), 28),
                 "clean": percent(clean[name]),
-                "cells": [_scored(clean[name], scores.get(name)) for scores in under.values()],
+                "cells": [
+                    _scored(clean[name], scores.get(name)) | {"lost": name in lost_in[title]}
+                    for title, scores in under.items()
+                ],
             }
             for name in lost
         ],
     }
+
+
+def losers(study: Study) -> list[str]:
+    """Which words lost their meaning under the headline attack: a sentence for up to three layers, or why none.
+
+    Layers that are aligned with words are asked, those with most losers first.
+    """
+    attack = headline(study)
+    anchored = attack.rows().filter(pl.col("verdict") != "unanchored")["layer"].to_list()
+    rate = f"{LOSER_RATE:.0%}".replace("%", " %")
+    lost = attack.concepts.filter(
+        (pl.col("condition") == "attack") & pl.col("layer").is_in(anchored) & (pl.col("loss_q") <= LOSER_RATE)
+    )
+    if lost.is_empty():
+        few = int(attack.summary["concepts"]) < 1 / LOSER_RATE
+        why = f"; that needs {1 / LOSER_RATE:.0f} concepts or more" if few else ""
+        return [
+            (
+                f"No single word can be named as having lost its meaning under {attack.title} at a false discovery "
+                f"rate of {rate}{why}."
+            )
+        ]
+    ranked = lost.group_by("layer", maintain_order=True).len().sort("len", descending=True, maintain_order=True)
+    told = [
+        _lost(attack, str(layer), lost.filter(pl.col("layer") == layer)) for layer in ranked["layer"][:_MOST_LOSING]
+    ]
+    head = (
+        f"Words that lost their meaning under {attack.title} (layer by layer; at most {rate} of "
+        "those named are expected to be named wrongly): "
+    )
+    more = ranked.height - len(told)
+    return [f"{head}{'; '.join(told)}.", *([f"So did words in {count(more, 'other layer')}."] if more else [])]
+
+
+def _lost(attack: Attacked, layer: str, rows: pl.DataFrame) -> str:
+    names = [printable(name.partition(",")[0]) for name in rows.sort("loss", descending=True)["concept"]]
+    shown = [shorten(name, 28) for name in names[:_MOST_LOST]]
+    others = [f"{len(names) - len(shown)} more"] if len(names) > len(shown) else []
+    return f"at {layer_name(attack, layer)} {listing([*shown, *others])} ({len(names)} of {attack.summary['concepts']})"
 
 
 def word_rows(study: Study) -> list[dict[str, str]]:
@@ -143,6 +190,13 @@ def _scores(attack: Attacked, layer: str, condition: str) -> dict[str, float]:
         (pl.col("layer") == layer) & (pl.col("condition") == condition) & pl.col("two_vs_two").is_not_null()
     )
     return {str(name): float(score) for name, score in rows.select("concept", "two_vs_two").iter_rows()}
+
+
+def _losers_at(attack: Attacked, layer: str) -> set[str]:
+    rows = attack.concepts.filter(
+        (pl.col("layer") == layer) & (pl.col("condition") == "attack") & (pl.col("loss_q") <= LOSER_RATE)
+    )
+    return set(rows["concept"].to_list())
 
 
 def _scored(clean: float, score: float | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from advwindow.reports.depth import depth_sentences
 from advwindow.reports.findings import answer, audit_tally, caveats, harm, headline
 from advwindow.reports.reading import Attacked, Study, Subject, read_studies, titles
 from advwindow.reports.style import MARKS
@@ -127,6 +128,8 @@ def _print_study(study: Study, console: Console) -> None:
     console.print(_attack_table(study))
     _print_layers(study, console)
     _say(console, " ".join(answer(study)))
+    for sentence in depth_sentences(study):
+        _say(console, sentence)
     for title, audit in study.audits.items():
         _print_audit(title, audit, console)
     for caveat in caveats(study):

@@ -10,6 +10,7 @@ import polars as pl
 
 from advwindow.runs import CellResult, CellSpec, RunDirectory, wilson
 from advwindow.streams import stream
+from tests.window.helpers import evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ class Shape:
     """What a synthetic run is made of."""
 
     models: tuple[str, ...] = ("sample:efficientnet-lite0",)
+    words: tuple[str, ...] = ("glove-6b-50d",)
     seeds: tuple[int, ...] = (0,)
     attacks: Sequence[tuple[str, str, str, dict[str, Any], float]] = ATTACKS
     layers: tuple[str, ...] = (*(f"blocks.{block}" for block in range(16)), "head")
@@ -111,6 +113,7 @@ def _layer_row(
         "alignment_p": 0.001 if left > 0.12 else 0.3, "alignment_p_adjusted": 0.004 if left > 0.12 else 0.5,
         "chance_low": -0.11, "chance_high": 0.12, "displacement": 0.0 if condition == "clean" else 0.05 + drift,
         "decoding": min(1.0, 0.5 + left), "procrustes": 0.3 + 0.2 * left, "neighbours": 0.2 + 0.3 * left,
+        "alignment_z": 10 * left, "reliability": 0.4, "ceiling": 0.55, "disattenuated": left / 0.55,
         "cka_biased": 0.4 + 0.5 * left, "cka_biased_null": 0.38, "identification": 1 - 0.5 * drift,
     }  # fmt: skip
     nothing = dict.fromkeys(
@@ -118,7 +121,8 @@ def _layer_row(
          "drift_p_adjusted", "drift_beyond_noise", "drift_beyond_noise_low", "drift_beyond_noise_high", "retention",
          "upper", "collapse_bound", "one_vs_two", "one_vs_two_margin", "one_vs_two_p", "one_vs_two_p_adjusted",
          "verdict", "hijacked", "display", "two_vs_two_sets", "two_vs_two_sets_p", "two_vs_two_sets_p_adjusted",
-         "rsa_crossvalidated", "shift")
+         "rsa_crossvalidated", "shift", "drift_disattenuated", "drift_geometry", "drift_reliability", "cohens_q",
+         "retention_low", "retention_high")
     )  # fmt: skip
     row |= nothing | {"one_vs_two_n": 0, "note": ""}
     if condition == "clean":
@@ -127,7 +131,9 @@ def _layer_row(
         "drift": drift, "drift_se": 0.04, "drift_ci_low": drift - 0.08, "drift_ci_high": drift + 0.08,
         "drift_band_low": drift - 0.11, "drift_band_high": drift + 0.11, "drift_p": 0.002 if fell else 0.4,
         "drift_p_adjusted": 0.01 if fell else 0.7, "retention": left / clean if aligned else None, "upper": left + 0.08,
-        "collapse_bound": max(0.1, 0.2 * clean),
+        "collapse_bound": max(0.1, 0.2 * clean), "drift_disattenuated": drift / 0.55, "drift_geometry": drift,
+        "drift_reliability": 0.0, "cohens_q": float(np.arctanh(clean) - np.arctanh(left)),
+        "retention_low": 0.0 if aligned else None, "retention_high": 1.0 if aligned else None,
     }  # fmt: skip
     collapsed = fell and concepts >= 20 and left + 0.08 < max(0.1, 0.2 * clean)
     verdict = "collapsed" if collapsed else "eroded" if fell else "intact"
@@ -153,9 +159,10 @@ def _layer_row(
 def _spec(shape: Shape, model: str, seed: int, attack: tuple[str, str, str, dict[str, Any], float]) -> CellSpec:
     name, norm, eps, parameters, _ = attack
     return CellSpec(
-        model=model, model_sha256="a1" * 32, images="sample:imagenet", images_sha256="b2" * 32, words=("glove-6b-50d",),
-        words_sha256=("c3" * 32,), attack=name, parameters=parameters, norm=norm, eps=eps, target=shape.target,
-        seed=seed, layers=(), pooling="mean", similarity="pearson", measure="spearman", permutations=2000,
+        model=model, model_sha256="a1" * 32, images="sample:imagenet", images_sha256="b2" * 32, words=shape.words,
+        words_sha256=("c3" * 32,) * len(shape.words), attack=name, parameters=parameters, norm=norm, eps=eps,
+        target=shape.target, seed=seed, layers=(), pooling="mean", similarity="pearson", measure="spearman",
+        permutations=2000,
     )  # fmt: skip
 
 
@@ -177,14 +184,31 @@ def _result(shape: Shape, spec: CellSpec, loss: float) -> CellResult:
         "samples": _samples(shape, fooled, distance),
         "layers": layers,
         "concepts": _concepts(shape, layers, tried, concepts),
-        "references": _references(layers),
-        "agreement": pl.DataFrame({"first": ["glove-6b-50d"], "second": ["pixels"], "correlation": [0.04], "se": [0.05],
-                                   "ci_low": [-0.06], "ci_high": [0.14]}),
+        "references": _references(shape, layers),
+        "agreement": _agreement(shape),
         "trace": _trace(shape, layers),
         "words": _words(shape, tried, concepts),
     }  # fmt: skip
     pictures = _pictures(shape, spec.seed, distance)
-    return CellResult(summary=summary, tables=tables, grams=({"words/gram": np.eye(3)}, {}), pictures=pictures)
+    return CellResult(summary=summary, tables=tables, grams=_grams(shape, loss), pictures=pictures)
+
+
+def _grams(shape: Shape, loss: float) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Evidence of twelve concepts that lose their meaning with depth, the same clean ones at every loss."""
+    rng = stream(0, "grams")
+    words = rng.normal(size=(12, 20))
+    layers: dict[str, Sequence[np.ndarray]] = {}
+    for depth, layer in enumerate(shape.layers):
+        share = (depth + 1) / len(shape.layers)
+        own, blur, other = (rng.normal(size=(12, 20)) for _ in range(3))
+        clean = share * words + 0.5 * own
+        attack = clean - loss * share * words + loss * share * other
+        layers[layer] = [clean, clean + 0.02 * blur, attack]
+    return evidence_of(words, layers, conditions=("clean", "noise", "attack")).arrays()
+
+
+def _word(label: str) -> str:
+    return label.partition(",")[0].split()[-1]
 
 
 def _pictures(shape: Shape, seed: int, distance: float) -> dict[str, np.ndarray]:
@@ -232,25 +256,44 @@ def _samples(shape: Shape, fooled: int, distance: float) -> pl.DataFrame:
 def _concepts(shape: Shape, layers: pl.DataFrame, tried: int, concepts: int) -> pl.DataFrame:
     kept = shape.labels[len(shape.labels) - tried :][:concepts]
     rows = [
-        (row["layer"], row["condition"], label, label.partition(",")[0].split()[-1],
-         max(0.0, row["two_vs_two"] - (0.03 * (place % 9) if row["condition"] == "attack" else 0.0)))
+        (row["layer"], row["condition"], label, _word(label),
+         max(0.0, row["two_vs_two"] - (0.03 * (place % 9) if row["condition"] == "attack" else 0.0)),
+         0.1 * (place % 9) if row["condition"] == "attack" else 0.0,
+         0.06 if row["verdict"] in {"eroded", "collapsed"} and place % 9 > 4 else 1.0)
         for row in layers.iter_rows(named=True)
         for place, label in enumerate(kept)
     ]  # fmt: skip
-    return pl.DataFrame(rows, schema=["layer", "condition", "concept", "word", "two_vs_two"], orient="row")
+    return pl.DataFrame(
+        rows, schema=["layer", "condition", "concept", "word", "two_vs_two", "loss", "loss_q"], orient="row"
+    )
 
 
-def _references(layers: pl.DataFrame) -> pl.DataFrame:
-    """The words' own curve, and pixels to which only early layers are aligned."""
+def _references(shape: Shape, layers: pl.DataFrame) -> pl.DataFrame:
+    """The words' own curve, less of it for further word spaces, and pixels to which early layers are aligned."""
     plain = layers.select(
         "layer", "condition", "alignment", "alignment_p", "alignment_p_adjusted",
-        pl.col("alignment").alias("beyond_pixels"), "drift", "drift_ci_low", "drift_ci_high",
+        (0.9 * pl.col("alignment")).alias("beyond_pixels"), "drift", "drift_ci_low", "drift_ci_high",
     )  # fmt: skip
     pixels = plain.with_columns(alignment=0.3 - pl.col("alignment"), beyond_pixels=pl.lit(None, pl.Float64))
-    return pl.concat([
-        plain.select(pl.lit("glove-6b-50d").alias("reference"), pl.all()),
-        pixels.select(pl.lit("pixels").alias("reference"), pl.all()),
-    ])  # fmt: skip
+    spaces = [*shape.words, *(["mean of word spaces"] if len(shape.words) > 1 else [])]
+    tables = {
+        name: plain.with_columns(alignment=(1 - 0.1 * place) * pl.col("alignment")) for place, name in enumerate(spaces)
+    }
+    return pl.concat(
+        table.select(pl.lit(name).alias("reference"), pl.all()) for name, table in (tables | {"pixels": pixels}).items()
+    )
+
+
+def _agreement(shape: Shape) -> pl.DataFrame:
+    names = [*shape.words, "pixels"]
+    rows = [
+        (one, other, value, 0.05, value - 0.1, value + 0.1)
+        for place, one in enumerate(names)
+        for other in names[place + 1 :]
+        for value in [0.04 if other == "pixels" else 0.6 + 0.01 * place]
+    ]
+    schema = ["first", "second", "correlation", "se", "ci_low", "ci_high"]
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _trace(shape: Shape, layers: pl.DataFrame) -> pl.DataFrame:
@@ -258,7 +301,7 @@ def _trace(shape: Shape, layers: pl.DataFrame) -> pl.DataFrame:
     labels = shape.labels[shape.skipped :][:4]
     rows = [
         (place, label, row["layer"], row["condition"],
-         [label.partition(",")[0] if row["alignment"] > 0.2 else "object", "thing", "stuff"],
+         [_word(label) if row["alignment"] > 0.2 else "object", "thing", "stuff"],
          [0.5, 0.3, 0.2], 1 if row["alignment"] > 0.2 else 9)
         for place, label in enumerate(labels)
         for row in layers.iter_rows(named=True)

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 from advwindow.reports import save_figures
 from tests.reports.runs import ATTACKS, Shape, make_run
 
-NAMES = ["verdicts", "headline", "alignment", "two-vs-two", "drift", "beyond-noise", "one-vs-two"]
+NAMES = ["verdicts", "headline", "references", "alignment", "two-vs-two", "drift", "beyond-noise", "one-vs-two"]
 
 
 def test_every_figure_is_saved_twice(tmp_path):

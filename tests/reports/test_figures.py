@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import polars as pl
@@ -72,6 +74,20 @@ def test_drift_shows_the_control_and_the_intervals(study):
         np.testing.assert_allclose(bars, rows.select("drift_ci_low", "drift_ci_high").to_numpy())
 
 
+def test_the_noise_ceiling_is_drawn_without_squeezing_the_curves(study):
+    attack = study.attacks[0]
+    figure = figures.alignment({"x": attack.layers})
+    rows = layers_under(attack.layers, "clean")
+    np.testing.assert_array_equal(line(figure.axes[0], "ceiling").get_ydata(), rows["ceiling"])
+    keys = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert keys[-1] == "noise ceiling"
+    for beyond in (0.99, None):
+        far = attack.layers.with_columns(ceiling=pl.lit(beyond, pl.Float64))
+        drawn = figures.alignment({"x": far})
+        assert drawn.axes[0].get_ylim() == figure.axes[0].get_ylim()
+        assert "noise ceiling" not in [text.get_text() for text in drawn.legends[0].get_texts()]
+
+
 def test_every_cell_of_the_strip_has_its_letter(study):
     axes = verdict_strip(study.layers).axes[0]
     letters = {}
@@ -126,7 +142,8 @@ def test_long_runs_are_cut_into_pieces(study):
         type(first)(**{**vars(first), "title": f"attack {place}", "layers": layer_table(shape, loss=place / 20)})
         for place in range(13)
     )
-    big = type(study)(study.subject, study.title, attacks, {})
+    attacks = tuple(replace(attack, references=attack.references.clear()) for attack in attacks)
+    big = replace(study, attacks=attacks)
     drawn = {illustration.name: illustration.pieces for illustration in illustrate(big)}
     assert [len(piece.axes) for piece in drawn["alignment"]] == [12, 1]
     assert len(drawn["verdicts"]) == 2 * 2
@@ -139,6 +156,6 @@ def test_long_runs_are_cut_into_pieces(study):
 def test_the_figure_of_images_is_left_out_where_none_was_tested(study):
     first = study.attacks[0]
     untested = type(first)(**{**vars(first), "layers": layer_table(Shape(trials=False), loss=0.5)})
-    names = [illustration.name for illustration in illustrate(type(study)(study.subject, study.title, (untested,), {}))]
+    names = [illustration.name for illustration in illustrate(replace(study, attacks=(untested,)))]
     assert "alignment" in names
     assert "one-vs-two" not in names

@@ -21,8 +21,10 @@ HOSTILE = (
 def test_outline(pdf):
     titles = [title for level, title in outline(pdf) if level == 0]
     assert titles == [
-        "What happened", "Alignment with words, layer by layer", "Drift: what each layer loses",
-        "True word or wrong word?", "Images", "Concepts that lost most", "Where each concept's word comes from",
+        "What happened", "Alignment with words, layer by layer", "Words, and what else?",
+        "Drift: what each layer loses",
+        "True word or wrong word?", "Semantic half-life: the budget that halves the meaning", "Images",
+        "Word trace: what each layer says", "Concepts that lost most", "Where each concept's word comes from",
         "How to read this report", "Numbers behind the verdicts", "Provenance",
     ]  # fmt: skip
 
@@ -40,7 +42,7 @@ def test_first_page_answers_a_manager(pdf):
         "H: closer to the wrong word than to the true one.",
     ):
         assert text in first
-    assert first.endswith("1 / 9")
+    assert first.endswith("1 / 10")
 
 
 def test_numbers_method_and_provenance_are_there(pdf, run):
@@ -52,6 +54,16 @@ def test_numbers_method_and_provenance_are_there(pdf, run):
         "acorn no known spelling – no word, left out",
         "Aronow, Samii & Assenova (2015)",
         "Needs at least 20 concepts",
+        "Agreement of the references with each other (95 % interval): glove-6b-50d and the pixels 0.04 [−0.06, 0.14].",
+        "attack eroded from collapsed from hijacked from mean drift under noise FGSM L∞ 4/255 blocks.15 – – 0.03 0.00",
+        "layer PGD L∞ blocks.6",
+        "With 12 concepts the interval is a rough one.",
+        "goldfish attacked: grand piano tree frog attacked:",
+        "head goldfish 1 object 9 frog 1 object 9 fox 1 object 9",
+        "the layer has never seen this image’s concept",
+        "Words that lost their meaning under PGD L∞ 8/255 (layer by layer; at most 10 % of those named are expected",
+        "Bold: among the words that lost their meaning, by the rule below.",
+        "The noise of images would let that layer reach 0.55 (noise ceiling).",
         "1 The drift is not shown to exceed that of noise of the same size.",
         f"Plan {run.plan_id}, 6 cells",
         "a1" * 32,
@@ -60,7 +72,7 @@ def test_numbers_method_and_provenance_are_there(pdf, run):
         'name = "pgd" eps = ["8/255"]',
     ):
         assert wanted in text
-    assert len(pages(pdf)) == 9
+    assert len(pages(pdf)) == 10
 
 
 def test_every_figure_and_formula_has_words_made_from_the_data(pdf):
@@ -70,7 +82,7 @@ def test_every_figure_and_formula_has_words_made_from_the_data(pdf):
     assert any("PGD L∞ 8/255: unanchored blocks.0 to blocks.5; intact blocks.6 to" in text for text in figures)
     assert "Clean image: goldfish" in figures
     assert "The same image under PGD L∞ 8/255, classified as grand piano" in figures
-    assert len(figures) == 7 + 4 * 5
+    assert len(figures) == 8 + 4 * 5 + 3
     assert sum(kind == "Formula" for kind, _ in told) >= 3
 
 
@@ -98,6 +110,7 @@ def test_names_are_never_markup(tmp_path):
         layers=("#a", "$b$", "<c>", "😀", "مرحبا.x", "L" * 200, "_m_", "水.母"),
         caveats=("#let x = 1 $y$ <z> \u202e",),
         models=("py:<b>&#x;$m$:f",),
+        words=("glove", "#w$ *x* <b>"),
         manifest={"command": "#eval(1) `x`", "versions": {"$": "_"}, "created": "2026-01-02T03:04:05+02:00"},
         attacks=ATTACKS[3:5],
     )
@@ -106,11 +119,12 @@ def test_names_are_never_markup(tmp_path):
     for wanted in (
         "py:<b>&#x;$m$:f under attack", "#set page(width: 1pt)", "$x^2$ \\alpha", "<script>alert(1)</script>",
         "[a](b) *bold* _em_ `raw` @ref", "% & ~ {x} \\", "= heading", "// comment", "#let x = 1 $y$ <z> �",
-        "2 January 2026", "2026-01-02 01:04:05 UTC", "#eval(1) `x`", "advwindow attack '$run #x/sweep.toml'",
+        "#w$ *x* <b> at", "2 January 2026",
+        "2026-01-02 01:04:05 UTC", "#eval(1) `x`", "advwindow attack '$run #x/sweep.toml'",
         "😀", "水",
     ):  # fmt: skip
         assert wanted in text
-    assert len(told) < 12
+    assert len(told) < 14
 
 
 def test_several_studies_and_missing_cells(tmp_path):
@@ -134,7 +148,9 @@ def test_several_studies_and_missing_cells(tmp_path):
 def test_one_attack_that_was_not_tested_on_images(tmp_path):
     shape = Shape(attacks=ATTACKS[3:4], trials=False, target="least-likely", caveats=(), size=4)
     path = write_pdf(make_run(tmp_path / "run", shape), tmp_path / "x.pdf")
-    assert "True word or wrong word?" not in [title for _, title in outline(path)]
+    titles = [title for _, title in outline(path)]
+    assert "True word or wrong word?" not in titles
+    assert not any(title.startswith("Semantic half-life") for title in titles)
     assert "PGD L∞ 8/255 to least-likely fools all 18" in pages(path)[0]
 
 

@@ -1,15 +1,32 @@
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from advwindow.errors import IncompleteError
 from advwindow.reports.reading import Subject, read_studies, titles
+from advwindow.streams import stream
+from advwindow.window import Options, analyse
 from advwindow.window.report import LAYER_COLUMNS
 from tests.reports.runs import ATTACKS, Shape, layer_table, make_run
+from tests.window.helpers import evidence_of
 
 
 def test_the_fixture_has_the_columns_of_real_runs():
     assert set(layer_table(Shape(), loss=0.5).columns) == set(LAYER_COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["layers", "concepts", "references", "agreement", "trace"])
+def test_the_fixture_has_the_tables_of_real_runs(run, name):
+    rng = stream(0, "real")
+    words = rng.normal(size=(12, 20))
+    patterns = [words + rng.normal(size=(12, 20)) for _ in range(3)]
+    evidence = evidence_of(words, {"a": patterns, "b": patterns}, conditions=("clean", "noise", "attack"))
+    real = getattr(analyse(evidence, Options(permutations=99)), name)
+    made = run.table(run.specs[0], name)
+    assert set(made.columns) == set(real.columns)
+    for column, kind in real.schema.items():
+        assert made[column].dtype in {kind, pl.Null}
 
 
 def test_one_study_with_its_attacks_in_the_order_of_the_plan(study):

@@ -9,7 +9,7 @@ import pytest
 
 from advwindow.reports.findings import headline
 from advwindow.reports.pictures import amplification, examples, png
-from advwindow.reports.tables import attack_row, concept_table, layer_table, word_rows
+from advwindow.reports.tables import attack_row, concept_table, layer_table, losers, word_rows
 
 
 def test_attack_row(study):
@@ -103,3 +103,32 @@ def test_concepts_without_a_score_are_told_as_absent(study):
     )
     table = concept_table(replace(study, attacks=(replace(attack, concepts=lost),)))
     assert all(cell["text"] != "–" for row in table["rows"] for cell in row["cells"] if row["concept"] != "plate")
+
+
+def test_words_are_named_as_losers_up_to_the_rate(study):
+    (sentence, more) = losers(study)
+    assert sentence.startswith(
+        "Words that lost their meaning under PGD L∞ 8/255 (layer by layer; at most 10 % of those named are expected to "
+        "be named wrongly): at blocks.12 "
+    )
+    attack = headline(study)
+    lost = attack.concepts.filter((pl.col("layer") == "head") & (pl.col("loss_q") <= 0.1))
+    assert f"({lost.height} of 17)" in sentence
+    first = lost.sort("loss", descending=True, maintain_order=True)["concept"][0].partition(",")[0]
+    assert first in sentence
+    assert more == "So did words in 2 other layers."
+    table = concept_table(study)
+    column = table["titles"].index("PGD L∞ 8/255")
+    bold = {row["concept"] for row in table["rows"] if row["cells"][column]["lost"]}
+    assert bold
+    assert bold <= {name.partition(",")[0] for name in lost["concept"]}
+
+
+def test_losers_of_layers_with_nothing_to_lose_are_not_named(study):
+    attack = headline(study)
+    unanchored = replace(attack, layers=attack.layers.with_columns(pl.lit("unanchored").alias("verdict")))
+    assert losers(replace(study, attacks=(unanchored,))) == [
+        "No single word can be named as having lost its meaning under PGD L∞ 8/255 at a false discovery rate of 10 %."
+    ]
+    few = replace(unanchored, summary={**attack.summary, "concepts": 9})
+    assert losers(replace(study, attacks=(few,)))[0].endswith("; that needs 10 concepts or more.")

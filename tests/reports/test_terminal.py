@@ -58,6 +58,8 @@ def test_run_tells_the_numbers(run, study):
     assert "! Only 17 concepts: collapse is not claimed with fewer than 20." in text
     assert "U unanchored" in text
     assert "Meaning is eroded in 5 of them" in text
+    assert "Meaning begins to erode at blocks.12 (PGD L∞ 4/255 and PGD L∞ 8/255), blocks.13" in text
+    assert "Half-life at head, the best aligned layer: PGD L∞ " in text
 
 
 def test_the_strongest_attacks_stay_when_there_is_no_room(run):
