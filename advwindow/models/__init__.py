@@ -3,7 +3,7 @@
 from advwindow.models.classifier import Classifier, evaluating
 from advwindow.models.layers import LayerInfo, default_layers, first_tensor, select_layers, trace_layers
 from advwindow.models.loaders import load_model, model_refs
-from advwindow.models.prepare import prepare
+from advwindow.models.prepare import in_fast_format, prepare
 
 __all__ = [
     "Classifier",
@@ -11,6 +11,7 @@ __all__ = [
     "default_layers",
     "evaluating",
     "first_tensor",
+    "in_fast_format",
     "load_model",
     "model_refs",
     "prepare",

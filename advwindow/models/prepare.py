@@ -58,6 +58,29 @@ def prepare(model: Classifier, example: Tensor) -> Classifier:
     return channels_last if usable and not _plain_is_faster(model, contiguous, channels_last, probe) else contiguous
 
 
+def in_fast_format(model: Classifier, example: Tensor) -> Classifier:
+    """A frozen copy in evaluation mode with the same layers, its weights in the memory format that is faster.
+
+    Nothing is folded, so every layer gives what the original's gives but for rounding. The original itself where it
+    cannot be copied or the copy disagrees.
+
+    Args:
+        model: the original, which is not touched.
+        example: images ``(N, C, H, W)`` in [0, 1]; the first `PROBE_SIZE` are used.
+    """
+    probe = example[:PROBE_SIZE].detach()
+    try:
+        plain = _frozen_copy(model)
+    except UserError:
+        return model
+    with torch.no_grad():
+        expected = plain(probe)
+        candidate = _channels_last(plain)
+        if not _agrees(candidate, probe, expected) or _plain_is_faster(model, plain, candidate, probe):
+            return model
+    return candidate
+
+
 _faster_plain: dict[tuple[object, ...], bool] = {}
 
 

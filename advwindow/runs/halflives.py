@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from advwindow.attacks import MINIMAL, parse_eps
-from advwindow.window import Evidence, Options, half_lives, pixel_levels
+from advwindow.window import HALF_LIVES, Evidence, Options, half_lives, pixel_levels
 
 if TYPE_CHECKING:
     from advwindow.runs.directory import RunDirectory
@@ -30,7 +30,8 @@ def run_half_lives(run: RunDirectory) -> pl.DataFrame:
         if spec.eps != MINIMAL:
             groups[spec.model_dump_json(exclude={"eps"})].append(spec)
     tables = [_table(run, specs) for specs in groups.values() if len(specs) > 1]
-    return pl.concat(tables) if tables else pl.DataFrame()
+    schema = dict.fromkeys(_SUBJECT, pl.String) | {"seed": pl.Int32} | HALF_LIVES
+    return pl.concat(tables) if tables else pl.DataFrame(schema=schema)
 
 
 def _table(run: RunDirectory, specs: list[CellSpec]) -> pl.DataFrame:

@@ -15,7 +15,6 @@ from advwindow.attacks import (
     Outcome,
     Status,
     attack_notes,
-    default_lanes,
     make_attack,
     make_budgets,
     matched_noise,
@@ -130,7 +129,7 @@ def _look(spec: CellSpec, study: Study, outcome: Outcome, tried: Tensor, transpo
         image_sets=spec.image_sets,
         correction=spec.correction,
         seed=spec.seed,
-        batch_size=transport.batch_size or default_lanes(clean),
+        batch_size=transport.batch_size,
     )
     wrong = outcome.prediction if outcome.target is None else outcome.target
     return window.compare(

@@ -63,7 +63,7 @@ class Run:
 
     @property
     def half_lives(self) -> pl.DataFrame:
-        """The budget at which half of a layer's alignment is gone; one row per attack with several budgets and layer."""
+        """One row per layer and attack with several budgets: where half of its alignment is gone."""
         return run_half_lives(self.directory)
 
     def report(self, path: Path | str) -> Path:

@@ -15,7 +15,7 @@ from advwindow.data import load_images, match_labels
 from advwindow.errors import UserError, did_you_mean
 from advwindow.models import load_model, prepare
 from advwindow.sweep.targets import WordOrder
-from advwindow.window import similarity, vocabulary
+from advwindow.window import check_spaces, similarity, vocabulary
 from advwindow.words import load_words, resolve
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def load_study(model_ref: str, images_ref: str, words_refs: Sequence[str], *, de
         UserError: a part cannot be loaded, classes do not match, or too few concepts are left for any geometry.
     """
     words = tuple(load_words(ref) for ref in words_refs)
+    check_spaces(words)
     model = load_model(model_ref).to(device).eval()
     images = load_images(images_ref, size=model.input_size, crop=model.crop)
     pixels = images.pixels().to(device)

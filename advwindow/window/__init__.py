@@ -1,7 +1,7 @@
 """The window: activations to Grams to alignment with words, drift under attack, and verdicts."""
 
 from advwindow.window.alignment import BiasedCka, biased_cka, debiased_cka, rsa
-from advwindow.window.budgets import half_lives
+from advwindow.window.budgets import HALF_LIVES, half_lives
 from advwindow.window.capture import POOLINGS, capture, recording
 from advwindow.window.evidence import Evidence, Examples, LayerEvidence, Trials, WordEvidence
 from advwindow.window.gathering import Gathered, Observation
@@ -15,11 +15,12 @@ from advwindow.window.report import LAYER_COLUMNS, Analysis, WindowReport, analy
 from advwindow.window.similarity import SIMILARITIES, similarity
 from advwindow.window.trace import word_trace
 from advwindow.window.verdict import Verdict
-from advwindow.window.vocabulary import Vocabulary, vocabulary
+from advwindow.window.vocabulary import Vocabulary, check_spaces, vocabulary
 from advwindow.window.window import Window
 
 __all__ = [
     "CORRECTIONS",
+    "HALF_LIVES",
     "LAYER_COLUMNS",
     "POOLINGS",
     "SIMILARITIES",
@@ -47,6 +48,7 @@ __all__ = [
     "analyse",
     "biased_cka",
     "capture",
+    "check_spaces",
     "debiased_cka",
     "gram_of",
     "half_lives",

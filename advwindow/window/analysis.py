@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,12 +39,14 @@ class Numbers:
         by_concept: name to ``(L, S, C)``, likewise: ``two_vs_two``, ``loss``, ``loss_q``.
         layers: geometry of the layers that have one.
         defects: layer to why it has no geometry.
+        pairs: ``(K, N)``, the pair values of all `layers` and conditions.
     """
 
     columns: dict[str, Array]
     by_concept: dict[str, Array]
     layers: dict[str, LayerGeometry]
     defects: dict[str, str]
+    pairs: Array
 
 
 def compute(evidence: Evidence, options: Options) -> Numbers:
@@ -64,18 +66,28 @@ def compute(evidence: Evidence, options: Options) -> Numbers:
     coins = np.vstack([np.zeros(concepts), swap_coins(options.permutations, concepts, seed=options.seed)])
     agreement = words_reliability(evidence, options.measure)
     layers: dict[str, LayerGeometry] = {}
+    # With 1,000 concepts 4 MB for each layer and condition, so there is to be one copy only.
+    pairs = np.empty((len(evidence.layers), len(evidence.conditions), concepts * (concepts - 1) // 2))
     further: list[dict[str, Array]] = []
     sets: list[tuple[Array, Array]] = []
     defects: dict[str, str] = {}
     for name, layer in evidence.layers.items():
         stack = layer.stack.averaged(evidence.weights) if folds > 1 else layer.stack
         try:
-            layers[name] = layer_geometry(stack, words, coins, kind=evidence.similarity, options=options)
+            geometry = layer_geometry(stack, words, coins, kind=evidence.similarity, options=options)
         except ConstantPatternError as error:
             defects[name] = defect(evidence, stack, error)
             continue
-        further.append(
+        own = pairs[len(layers)]
+        own[:] = geometry.pairs
+        layers[name] = replace(geometry, pairs=own)
+        more = (
             further_measures(stack, layer.stack, words, kind=evidence.similarity, ties=options.ties, folds=folds)
+            if options.further
+            else {}
+        )
+        further.append(
+            more
             | ceiling_columns(
                 layer.stack,
                 getattr(layers[name], f"rsa_{options.measure}"),
@@ -86,7 +98,8 @@ def compute(evidence: Evidence, options: Options) -> Numbers:
         )
         if options.image_sets:
             sets.append(set_scores(layer.stack, words, kind=evidence.similarity, options=options, folds=folds))
-    found = _sound_columns(evidence, list(layers.values()), words, options) if layers else {}
+    together = pairs[: len(layers)].reshape(-1, pairs.shape[-1])
+    found = _sound_columns(evidence, list(layers.values()), together, words, options) if layers else {}
     found |= {name: np.stack([each[name] for each in further]) for name in (further[0] if further else ())}
     if sets:
         found |= _set_tests(sets, options)
@@ -98,7 +111,7 @@ def compute(evidence: Evidence, options: Options) -> Numbers:
         name: _spread(np.array([getattr(layer, field) for layer in layers.values()]).reshape(-1, *shape), sound)
         for name, field in (("two_vs_two", "per_concept"), ("loss", "loss"), ("loss_q", "loss_q"))
     }
-    return Numbers(columns, by_concept, layers, defects)
+    return Numbers(columns, by_concept, layers, defects, together)
 
 
 def _spread(values: Array, sound: NDArray[np.bool_]) -> Array:
@@ -109,14 +122,13 @@ def _spread(values: Array, sound: NDArray[np.bool_]) -> Array:
 
 
 def _sound_columns(
-    evidence: Evidence, layers: list[LayerGeometry], words: WordGeometry, options: Options
+    evidence: Evidence, layers: list[LayerGeometry], pairs: Array, words: WordGeometry, options: Options
 ) -> dict[str, Array]:
     alignment = {
         name: np.stack([getattr(layer, name) for layer in layers])
         for name in ("rsa_pearson", "rsa_spearman", "two_vs_two", "cka", "cka_clean")
     }
     estimate = alignment[f"rsa_{options.measure}"]
-    pairs = np.concatenate([layer.pairs for layer in layers])
     covariance = dyadic_covariance(pairs, words.pairs(options.measure), len(evidence.concepts))
     return {
         "alignment": estimate,
@@ -159,8 +171,11 @@ def _two_vs_two_tests(
 def _set_tests(sets: list[tuple[Array, Array]], options: Options) -> dict[str, Array]:
     """Mean scores of image sets ``(L, S)``, with p-values where there are relabellings."""
     estimate, null = np.stack([score for score, _ in sets]), np.stack([each for _, each in sets], axis=1)
-    tests = _upper_p("two_vs_two_sets", estimate, null, options) if len(null) else {}
-    return {"two_vs_two_sets": estimate, **tests}
+    scored: NDArray[np.bool_] = np.isfinite(estimate.sum(1))
+    if not len(null) or not scored.any():
+        return {"two_vs_two_sets": estimate}
+    tests = _upper_p("two_vs_two_sets", estimate[scored], null[:, scored], options)
+    return {"two_vs_two_sets": estimate, **{name: _spread(values, scored) for name, values in tests.items()}}
 
 
 def _upper_p(name: str, estimate: Array, null: Array, options: Options) -> dict[str, Array]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from advwindow.errors import UserError
+from advwindow.errors import UserError, did_you_mean
 from advwindow.window.alignment import pair_values, unit_pairs
 from advwindow.window.dyadic import dyadic_covariance
 from advwindow.window.halflife import half_life, pixel_levels
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-_SCHEMA = {
+#: Columns of `half_lives`.
+HALF_LIVES: dict[str, type[pl.DataType]] = {
     "layer": pl.String,
     "half_life": pl.Float64,
     "low": pl.Float64,
@@ -57,9 +58,13 @@ def half_lives(
     """
     options = options or Options()
     budgets = sorted(evidence)
-    if not budgets or budgets[0] <= 0:
-        raise UserError("no budgets to compare", got=str(budgets), expected="evidence at one budget above 0 or more")
+    if not budgets or not all(0 < budget < np.inf for budget in budgets):
+        expected = "evidence at one or more finite budgets above 0"
+        raise UserError("no budgets to compare", got=str(budgets), expected=expected)
     first = evidence[budgets[0]]
+    for known in (each.conditions[1:] for each in evidence.values()):
+        if condition not in known:
+            raise UserError("no such condition", got=condition, fix=did_you_mean(condition, known))
     for budget in budgets[1:]:
         _check(first, evidence[budget])
     words = unit_pairs(
@@ -76,7 +81,7 @@ def half_lives(
         covariance = dyadic_covariance(pairs, words, len(first.concepts))
         found = half_life(np.array(budgets), pairs @ words, covariance=covariance, show=show)
         rows.append((layer, found.estimate, found.low, found.high, found.text, found.note))
-    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    return pl.DataFrame(rows, schema=HALF_LIVES, orient="row")
 
 
 def _pairs(evidence: Evidence, layer: str, condition: int, measure: str) -> Array:
@@ -90,3 +95,11 @@ def _check(one: Evidence, other: Evidence) -> None:
             raise UserError(f"evidence at several budgets differs in its {what}", fix="attack the same images")
     if list(one.layers) != list(other.layers):
         raise UserError("evidence at several budgets differs in its layers", fix="attack the same network")
+    if not np.array_equal(one.counts, other.counts) or not all(
+        np.allclose(mine.stack.own[0], theirs.stack.own[0], rtol=1e-4, atol=1e-4 * np.abs(mine.stack.own[0]).max())
+        for mine, theirs in zip(one.layers.values(), other.layers.values(), strict=True)
+    ):
+        raise UserError("evidence at several budgets differs in its clean images", fix="attack the same images")
+    mine, theirs = (next(iter(each.spaces.values())).gram.raw for each in (one, other))
+    if not np.array_equal(mine, theirs):
+        raise UserError("evidence at several budgets differs in its words", fix="use the same words")

@@ -11,7 +11,7 @@ from advwindow.window.crossvalidated import crossvalidated_distances, crossvalid
 from advwindow.window.decoding import decoding_two_vs_two
 from advwindow.window.identification import identification
 from advwindow.window.neighbours import neighbour_overlap
-from advwindow.window.procrustes import procrustes
+from advwindow.window.procrustes import overlap, unit_patterns
 from advwindow.window.similarity import ConstantPatternError, similarity
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _with_words(stack: Stack, words: WordGeometry, s: int, kind: str, ties: str)
     k = neighbours(len(words.similarity))
     return {
         "decoding": lambda: decoding_two_vs_two(gram.raw, word_products, ties=ties).accuracy,
-        "procrustes": lambda: procrustes(gram.raw, words.gram.raw).value,
+        "procrustes": lambda: overlap(unit_patterns(gram.raw), words.patterns),
         "neighbours": lambda: float(neighbour_overlap(similarity(gram, kind), words.similarity, k=k).value),
     }
 

@@ -141,6 +141,7 @@ class Gathered:
         conditions: tallies by name, clean first.
         similarity: how concepts will be compared.
         wordless: images left out because their class has no word.
+        look: how the images were looked at, what was chosen by its name.
     """
 
     vocabulary: Vocabulary
@@ -148,6 +149,7 @@ class Gathered:
     conditions: Mapping[str, Tally]
     similarity: str
     wordless: int
+    look: Mapping[str, object]
 
     def __add__(self, other: Gathered) -> Gathered:
         """Both sets of images together.
@@ -155,15 +157,26 @@ class Gathered:
         Raises:
             UserError: the two were gathered in different ways.
         """
-        mine, theirs = (
-            (each.vocabulary.concepts, each.folds, tuple(each.conditions), each.similarity) for each in (self, other)
-        )
-        for what, one, two in zip(("concepts", "folds", "conditions", "similarity"), mine, theirs, strict=True):
-            if one != two:
-                fix = "gather both with the same window, and with classes= where they differ"
-                raise UserError(f"shards differ in their {what}", got=_short(two), expected=_short(one), fix=fix)
-        both = {name: _sum(tally, other.conditions[name]) for name, tally in self.conditions.items()}
-        return Gathered(self.vocabulary, self.folds, both, self.similarity, self.wordless + other.wordless)
+        mine, theirs = self._ways(), other._ways()
+        for what, one in mine.items():
+            if one != theirs[what]:
+                fix = "gather both with the same window and folds, and with classes= where they differ"
+                got, expected = _short(theirs[what]), _short(one)
+                raise UserError(f"shards differ in their {what}", got=got, expected=expected, fix=fix)
+        seen = int(self.conditions[CLEAN].sums.counts.sum()) + self.wordless
+        both = {name: _sum(tally, other.conditions[name], seen) for name, tally in self.conditions.items()}
+        wordless = self.wordless + other.wordless
+        return Gathered(self.vocabulary, self.folds, both, self.similarity, wordless, self.look)
+
+    def _ways(self) -> dict[str, object]:
+        """What must be the same in all shards."""
+        return {
+            "concepts": self.vocabulary.concepts,
+            "folds": self.folds,
+            "conditions": tuple(self.conditions),
+            "similarity": self.similarity,
+            **self.look,
+        }
 
     def evidence(self) -> Evidence:
         """Grams and the few single images, in place of all activations.
@@ -222,13 +235,14 @@ class Gathered:
             )  # fmt: skip
 
 
-def assign_folds(concepts: Integers, wanted: int | None, *, count: int) -> tuple[int, Integers]:
+def assign_folds(concepts: Integers, wanted: int | None, *, count: int, shard: bool = False) -> tuple[int, Integers]:
     """Deal the images of every concept out to folds, in their order: the k-th goes to fold k modulo M.
 
     Args:
         concepts: ``(N,)``, -1 for images to leave out.
         wanted: ``M``; None for as many as every concept has images, at most `MOST_FOLDS`.
         count: number of concepts ``C``.
+        shard: whether these are a part of the images, so that what is missing may be in another.
 
     Returns:
         ``M``, and the pattern ``(N,)`` of every image: fold times the number of concepts plus concept, or -1.
@@ -245,7 +259,7 @@ def assign_folds(concepts: Integers, wanted: int | None, *, count: int) -> tuple
     fewest = int(seen.min())
     if wanted is None:
         wanted = max(1, min(MOST_FOLDS, fewest, _MOST_PATTERNS // count))
-    elif wanted > fewest:
+    elif wanted > fewest and not shard:
         raise UserError("too few images for these folds", got=f"{fewest} of a class", expected=f"at least {wanted}")
     return wanted, np.where(concepts < 0, -1, order % wanted * count + concepts)
 
@@ -278,10 +292,10 @@ def _trials(trials: Sequence[Trial], known: Vocabulary, kind: str) -> Trials:
     )
 
 
-def _sum(one: Tally, other: Tally) -> Tally:
+def _sum(one: Tally, other: Tally, seen: int) -> Tally:
     both = Tally(len(one.sums.counts))
     both.merge(one)
-    both.merge(other)
+    both.merge(other, seen=seen)
     return both
 
 

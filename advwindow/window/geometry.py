@@ -11,6 +11,7 @@ from advwindow.errors import UserError
 from advwindow.window.alignment import pair_matrix, pair_values, u_unit, unit_pairs
 from advwindow.window.effects import concept_losses
 from advwindow.window.matching import MIN_CONCEPTS, pair_wins
+from advwindow.window.procrustes import unit_patterns
 from advwindow.window.similarity import ConstantPatternError, constant_patterns, similarity
 from advwindow.window.swap import swap_null
 
@@ -34,6 +35,7 @@ class WordGeometry:
         pearson: ``(N,)``, pair values with mean 0 and length 1.
         spearman: ``(N,)``, their ranks likewise.
         u_centred: ``(C, C)``, U-centred Gram of length 1.
+        patterns: ``(C, r)``, vectors with these products after centring, of length 1 together (`unit_patterns`).
     """
 
     gram: Gram
@@ -41,6 +43,7 @@ class WordGeometry:
     pearson: Array
     spearman: Array
     u_centred: Array
+    patterns: Array
 
     def pairs(self, measure: str) -> Array:
         """`pearson` or `spearman`."""
@@ -99,7 +102,8 @@ def word_geometry(evidence: Evidence, space: str) -> WordGeometry:
     matrix = similarity(kept.gram, evidence.similarity)
     values = pair_values(matrix)
     units = {measure: unit_pairs(values, measure) for measure in ("pearson", "spearman")}
-    return WordGeometry(kept.gram, matrix, units["pearson"], units["spearman"], u_unit(kept.gram.raw))
+    raw = kept.gram.raw
+    return WordGeometry(kept.gram, matrix, units["pearson"], units["spearman"], u_unit(raw), unit_patterns(raw))
 
 
 def layer_geometry(stack: Stack, words: WordGeometry, coins: Array, *, kind: str, options: Options) -> LayerGeometry:

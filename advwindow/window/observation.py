@@ -184,22 +184,22 @@ class Tally:
         room = MOST_TRIALS - sum(len(each.truth) for each in self._trials)
         self.wordless += wordless
         self.unused += max(0, len(trials.truth) - room)
-        self._trials.append(_first(trials, room))
+        _append(self._trials, _first(trials, room))
 
     def add_examples(self, examples: Example) -> None:
         """Add images to be looked at one by one, up to `MOST_EXAMPLES` in all."""
         room = MOST_EXAMPLES - sum(len(each.truth) for each in self._examples)
-        self._examples.append(_first(examples, room))
+        _append(self._examples, _first(examples, room))
 
-    def merge(self, other: Tally) -> None:
-        """Add what another tally of the same condition has seen of other images."""
+    def merge(self, other: Tally, *, seen: int = 0) -> None:
+        """Add what another tally of the same condition has seen of other images, which come after `seen` ones."""
         self.sums.merge(other.sums)
         for layer, moved in other._moved.items():
             self._moved[layer] += moved
         for trial in other._trials:
             self.add_trials(trial)
         for example in other._examples:
-            self.add_examples(example)
+            self.add_examples(example._replace(places=example.places + seen))
         self.wordless += other.wordless
         self.unused += other.unused
 
@@ -223,11 +223,18 @@ _Kept = TypeVar("_Kept", Trial, Example)
 
 
 def _first(images: _Kept, room: int) -> _Kept:
-    chosen = slice(0, max(0, room))
+    # A copy: a view would keep the activations of the whole batch.
+    chosen = np.arange(min(len(images[0]), max(0, room)))
     first, second, activations = images
     return type(images)(
         first[chosen], second[chosen], {layer: rows.take(chosen) for layer, rows in activations.items()}
     )
+
+
+def _append(kept: list[_Kept], more: _Kept) -> None:
+    """Nothing is kept of batches that add nothing, but for the first, which tells the layers."""
+    if len(more[0]) or not kept:
+        kept.append(more)
 
 
 def _joined(parts: tuple[Mapping[str, Patterns], ...]) -> dict[str, Patterns]:

@@ -29,6 +29,8 @@ class Options:
             concepts and none above.
         image_sets: whether to score every fold by itself, too, and average the scores, as Words as a Window does with
             its image sets.
+        further: whether to take the measures, too, that no verdict rests on (`advwindow.window.further.FURTHER`); with
+            1,000 concepts they take about as long as all the rest.
         correction: how p-values are adjusted over layers: ``"max-t"`` (step-down, family-wise), ``"bh"`` or ``"by"``
             (false discovery rate).
         seed: of all random streams.
@@ -42,6 +44,7 @@ class Options:
     permutations: int = 2000
     two_vs_two_permutations: int | None = None
     image_sets: bool = False
+    further: bool = True
     correction: str = "max-t"
     seed: int = 0
 

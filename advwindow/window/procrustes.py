@@ -46,7 +46,7 @@ def procrustes(k: Array, l: Array) -> Procrustes:  # noqa: E741 - K and L are th
         ConstantPatternError: all samples of one side are the same.
     """
     _check(k, l)
-    value = _overlap(_unit_patterns(k), _unit_patterns(l))
+    value = overlap(unit_patterns(k), unit_patterns(l))
     return Procrustes(value, 1 - value, float(np.arccos(value)))
 
 
@@ -68,15 +68,16 @@ def procrustes_null(k: Array, l: Array, permutations: Indices) -> Array:  # noqa
         ConstantPatternError: likewise.
     """
     _check(k, l)
-    first, second = _unit_patterns(k), _unit_patterns(l)
-    return np.array([_overlap(first, second[order]) for order in permutations])
+    first, second = unit_patterns(k), unit_patterns(l)
+    return np.array([overlap(first, second[order]) for order in permutations])
 
 
-def _overlap(x: Array, y: Array) -> float:
+def overlap(x: Array, y: Array) -> float:
+    """`Procrustes.value` of patterns from `unit_patterns`."""
     return float(np.linalg.svd(x.T @ y, compute_uv=False).sum().clip(0, 1))
 
 
-def _unit_patterns(k: Array) -> Array:
+def unit_patterns(k: Array) -> Array:
     """Patterns ``(n, r)`` with these products after centring, r their rank, scaled to Frobenius norm 1.
 
     Factors instead of square roots of ``Kc Lc``: the root of a rounding error of 1e-16 would be 1e-8, n times over.

@@ -21,14 +21,18 @@ from advwindow.window.similarity import ConstantPatternError, similarity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from advwindow.window.analysis import Numbers
     from advwindow.window.evidence import Evidence
-    from advwindow.window.geometry import LayerGeometry
     from advwindow.window.options import Options
 
     Array = NDArray[np.float64]
 
 #: Names of the references that are no word space.
 PIXELS, MEAN = "pixels", "mean of word spaces"
+
+
+# Word spaces of opposite sign leave nothing but rounding of their sum.
+_CANCELLED = 1e-8
 
 
 class Reference(NamedTuple):
@@ -49,8 +53,9 @@ def references(evidence: Evidence, measure: str) -> list[Reference]:
         Reference(name, unit_pairs(pair_values(similarity(space.gram, evidence.similarity)), measure))
         for name, space in evidence.spaces.items()
     ]
-    if len(found) > 1:
-        found.append(Reference(MEAN, unit_pairs(np.sum([each.pairs for each in found], axis=0), "pearson")))
+    total = np.sum([each.pairs for each in found], axis=0)
+    if len(found) > 1 and np.linalg.norm(total) > _CANCELLED:
+        found.append(Reference(MEAN, unit_pairs(total, "pearson")))
     try:
         pixels = unit_pairs(pair_values(similarity(evidence.pixels, evidence.similarity)), measure)
     except ConstantPatternError:
@@ -82,28 +87,34 @@ def agreement(evidence: Evidence, options: Options) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def reference_table(evidence: Evidence, layers: dict[str, LayerGeometry], options: Options) -> pl.DataFrame:
+def reference_table(evidence: Evidence, numbers: Numbers, options: Options) -> pl.DataFrame:
     """Alignment and drift of every layer and condition with every reference.
+
+    Args:
+        evidence: the references' geometries.
+        numbers: the layers' pair values, and all that is known of the first word space already.
+        options: measure, permutations, correction and seed.
 
     Returns:
         One row per reference, layer and condition: ``reference``, ``layer``, ``condition``, ``alignment``,
         ``alignment_p`` and ``alignment_p_adjusted`` (label permutation, over the layers of a condition),
-        ``beyond_pixels`` (the correlation that is left when the pixels' geometry is taken out of both sides; an estimate, no test),
-        ``drift``, ``drift_ci_low`` and ``drift_ci_high`` (dyadic-robust, pointwise).
+        ``beyond_pixels`` (the correlation that is left when the pixels' geometry is taken out of both sides; an
+        estimate, no test), ``drift``, ``drift_ci_low`` and ``drift_ci_high`` (dyadic-robust, pointwise).
     """
-    if not layers:
+    if not numbers.layers:
         return pl.DataFrame(schema=_SCHEMA)
-    shape = (len(layers), len(evidence.conditions))
-    pairs = np.concatenate([layer.pairs for layer in layers.values()])
+    shape, pairs = (len(numbers.layers), len(evidence.conditions)), numbers.pairs
+    sound = [layer in numbers.layers for layer in evidence.layers]
+    main = {name: numbers.columns[name][sound] for name in _NUMBERS if name in numbers.columns}
     known = references(evidence, options.measure)
     pixels = next((each.pairs for each in known if each.name == PIXELS), None)
     permutations = label_permutations(options.permutations, len(evidence.concepts), seed=options.seed)
     tables = []
-    for reference in known:
-        columns = _drifts(pairs, reference.pairs, shape, evidence, options)
-        columns |= _tests(pairs, reference.pairs, shape, permutations, options)
-        columns["beyond_pixels"] = _partial(pairs, reference, pixels, shape)
-        names = [(reference.name, layer, condition) for layer in layers for condition in evidence.conditions]
+    for place, reference in enumerate(known):
+        columns = {"beyond_pixels": _partial(pairs, reference, pixels, shape)}
+        columns |= main if place == 0 else _drifts(pairs, reference.pairs, shape, evidence, options)
+        columns |= {} if place == 0 else _tests(pairs, reference.pairs, shape, permutations, options)
+        names = [(reference.name, layer, condition) for layer in numbers.layers for condition in evidence.conditions]
         tables.append(
             pl.DataFrame(names, schema=dict.fromkeys(("reference", "layer", "condition"), pl.String), orient="row")
             .with_columns(**{name: pl.Series(values.ravel()).fill_nan(None) for name, values in columns.items()})

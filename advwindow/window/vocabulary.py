@@ -11,8 +11,10 @@ import numpy as np
 from advwindow.errors import UserError
 from advwindow.window.grams import Gram, gram_of
 from advwindow.window.matching import MIN_CONCEPTS
+from advwindow.window.references import MEAN, PIXELS
 from advwindow.window.similarity import similarity as similarities
 from advwindow.words.resolve import resolve
+from advwindow.words.space import WordSpace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from advwindow.words.resolution import Resolution
-    from advwindow.words.space import WordSpace
 
     Array = NDArray[np.float64]
 
@@ -124,6 +125,21 @@ def vocabulary(labels: Sequence[int], label_names: Sequence[str], spaces: Sequen
     }
     resolutions = tuple(_restricted(each, len(present), set(kept)) for each in found)
     return Vocabulary(resolutions, tuple(order[place] for place in kept), others)
+
+
+def check_spaces(spaces: Sequence[WordSpace]) -> None:
+    """Raises `UserError` unless these are word spaces that can be told apart by their names."""
+    if not spaces:
+        raise UserError("no word space", expected="one, or a list of several")
+    odd = next((each for each in spaces if not isinstance(each, WordSpace)), None)
+    if odd is not None:
+        raise UserError("not a word space", got=str(odd), fix="load it with advwindow.load_words")
+    names = [space.name for space in spaces]
+    if len(set(names)) < len(names):
+        raise UserError("two word spaces of the same name", got=", ".join(names), fix="give each a name of its own")
+    taken = {PIXELS, MEAN}.intersection(names)
+    if taken:
+        raise UserError("a word space has the name of another reference", got=", ".join(taken), fix="rename it")
 
 
 def _restricted(found: Resolution, present: int, kept: set[int]) -> Resolution:

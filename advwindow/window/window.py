@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
+from advwindow.attacks import default_lanes
 from advwindow.errors import UserError, did_you_mean
+from advwindow.models import in_fast_format
 from advwindow.models.layers import default_layers, select_layers
 from advwindow.window.capture import POOLINGS
 from advwindow.window.evidence import CLEAN, NOISE
@@ -18,7 +20,7 @@ from advwindow.window.observation import Batched, Camera, batches
 from advwindow.window.options import Options
 from advwindow.window.report import WindowReport, analyse
 from advwindow.window.similarity import SIMILARITIES
-from advwindow.window.vocabulary import vocabulary
+from advwindow.window.vocabulary import check_spaces, vocabulary
 from advwindow.words.space import WordSpace
 
 if TYPE_CHECKING:
@@ -53,7 +55,8 @@ class Window:
         correction: how p-values are adjusted over layers: ``"max-t"``, ``"bh"`` or ``"by"``.
         permutations: number of relabellings and of swaps.
         seed: of all random streams.
-        batch_size: images per forward pass at most; the results do not depend on it but for rounding.
+        batch_size: images per forward pass at most, None for what suits their size; the results do not depend on it
+            but for rounding.
 
     Raises:
         UserError: an unknown name, or too few permutations.
@@ -79,21 +82,17 @@ class Window:
     correction: str = "max-t"
     permutations: int = 2000
     seed: int = 0
-    batch_size: int = 16
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         for what, name, known in (("pooling", self.pooling, POOLINGS), ("similarity", self.similarity, SIMILARITIES)):
             if name not in known:
                 raise UserError(f"unknown {what}", got=name, fix=did_you_mean(name, known))
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise UserError("the batch size must be positive", got=self.batch_size)
-        if self.folds is not None and self.folds < 1:
-            raise UserError("the number of folds must be positive", got=self.folds)
-        if not self.spaces:
-            raise UserError("no word space", expected="one, or a list of several")
-        names = [space.name for space in self.spaces]
-        if len(set(names)) < len(names):
-            raise UserError("two word spaces of the same name", got=", ".join(names), fix="give each a name of its own")
+        if self.folds is not None and (not isinstance(self.folds, int) or self.folds < 1):
+            raise UserError("the number of folds must be a positive integer", got=self.folds)
+        check_spaces(self.spaces)
         _ = self.options
 
     @property
@@ -135,9 +134,19 @@ class Window:
         present = own.tolist() if classes is None else [*classes, *own.tolist()]
         known = vocabulary(present, self.model.label_names, self.spaces)
         concepts = known.places(own)
-        folds, patterns = assign_folds(concepts, self.folds, count=len(known.classes))
-        layers = self._layers(images)
-        camera = Camera(self.model, layers, self.pooling, self.batch_size, self.seed, concepts >= 0)
+        folds, patterns = assign_folds(concepts, self.folds, count=len(known.classes), shard=classes is not None)
+        example = next(batches(images, 2), None)
+        if example is None:
+            raise UserError("no images", expected="at least one batch")
+        example = example.to(self.model.device)
+        camera = Camera(
+            in_fast_format(self.model, example),
+            self._layers(example),
+            self.pooling,
+            self.batch_size or default_lanes(example),
+            self.seed,
+            concepts >= 0,
+        )
         return look_clean(self, Cast(known, own, folds, patterns), camera, images)
 
     def gather(
@@ -168,7 +177,13 @@ class Window:
                 raise UserError("two conditions of the same name", got=name, fix="call the attack otherwise")
             tallies[name] = look_again(clean, moved, rivals)
         wordless = int((~clean.camera.wanted).sum())
-        return Gathered(cast.vocabulary, cast.folds, tallies, self.similarity, wordless)
+        look = {
+            "layers": clean.camera.layers,
+            "pooling": clean.camera.pooling,
+            "seed": clean.camera.seed,
+            "word spaces": tuple(f"{space.name} {space.sha256[:8]}" for space in self.spaces),
+        }
+        return Gathered(cast.vocabulary, cast.folds, tallies, self.similarity, wordless, look)
 
     def conclude(self, gathered: Gathered) -> WindowReport:
         """Measures, tests, intervals and verdicts from what was gathered."""
@@ -215,11 +230,10 @@ class Window:
             raise UserError("the observation was made by another window", got=str(made), expected=str(mine), fix=fix)
         return clean
 
-    def _layers(self, images: Tensor | Batched) -> tuple[str, ...]:
-        example = next(batches(images, 2))
+    def _layers(self, example: Tensor) -> tuple[str, ...]:
         if self.layers is None:
-            return default_layers(self.model, example.to(self.model.device))
-        return select_layers(self.model, example.to(self.model.device), self.layers)
+            return default_layers(self.model, example)
+        return select_layers(self.model, example, self.layers)
 
 
 def _classes(images: Tensor | Batched, labels: Sequence[int] | Tensor | None) -> NDArray[np.int64]:

@@ -1,0 +1,164 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from advwindow.window import Options, analyse
+from advwindow.window.alignment import biased_cka
+from advwindow.window.crossvalidated import crossvalidated_distances
+from advwindow.window.decoding import decoding_two_vs_two
+from advwindow.window.further import FURTHER, further_measures, neighbours
+from advwindow.window.geometry import word_geometry
+from advwindow.window.grams import gram_of
+from advwindow.window.neighbours import neighbour_overlap
+from advwindow.window.procrustes import procrustes
+from tests.window.helpers import evidence_of, rng, shared_factors
+
+CONCEPTS, FOLDS = 12, 3
+
+
+def several(rows, *, noise=1.0, seed=0, folds=FOLDS):
+    return np.vstack([rows + noise * rng(seed + fold).normal(size=rows.shape) for fold in range(folds)])
+
+
+def measured(words, parts, *, folds=FOLDS, kind="pearson"):
+    evidence = evidence_of(words, {"late": parts}, folds=folds)
+    patterns = evidence.layers["late"].stack
+    evidence = type(evidence)(**vars(evidence) | {"similarity": kind})
+    stack = patterns.averaged(evidence.weights)
+    return further_measures(stack, patterns, word_geometry(evidence, "toy"), kind=kind, ties="half", folds=folds)
+
+
+@pytest.fixture(scope="module")
+def world():
+    words, clean, attacked = shared_factors(CONCEPTS)
+    return words + 1.5, [several(clean + 2), several(attacked, seed=3)]
+
+
+@pytest.mark.parametrize("kind", ["pearson", "cosine"])
+def test_measures_with_words_are_their_pure_functions(world, kind):
+    words, parts = world
+    found = measured(words, parts, kind=kind)
+    assert tuple(found) == FURTHER
+    target = gram_of(words)
+    products = target.centred if kind == "pearson" else target.raw
+    for s, part in enumerate(parts):
+        gram = gram_of(part.reshape(FOLDS, CONCEPTS, -1).mean(0))
+        assert found["decoding"][s] == pytest.approx(decoding_two_vs_two(gram.raw, products).accuracy)
+        assert found["procrustes"][s] == pytest.approx(procrustes(gram.raw, target.raw).value)
+        near = gram.centred if kind == "pearson" else gram.raw
+        likeness = [p / np.sqrt(np.outer(np.diag(p), np.diag(p))) for p in (near, products)]
+        assert found["neighbours"][s] == pytest.approx(neighbour_overlap(*likeness, k=2).value)
+        biased = biased_cka(gram.raw, target.raw)
+        assert (found["cka_biased"][s], found["cka_biased_null"][s]) == pytest.approx(biased)
+
+
+def test_procrustes_and_biased_cka_are_those_of_the_activations(world):
+    """From the activations themselves, without any Gram."""
+    words, parts = world
+    found = measured(words, parts)
+    y = words - words.mean(0)
+    for s, part in enumerate(parts):
+        x = part.reshape(FOLDS, CONCEPTS, -1).mean(0)
+        x = x - x.mean(0)
+        nuclear = np.linalg.svd(x.T @ y, compute_uv=False).sum() / (np.linalg.norm(x) * np.linalg.norm(y))
+        assert found["procrustes"][s] == pytest.approx(nuclear)
+        cka = np.linalg.norm(x.T @ y) ** 2 / (np.linalg.norm(x @ x.T) * np.linalg.norm(y @ y.T))
+        assert found["cka_biased"][s] == pytest.approx(cka)
+
+
+@pytest.mark.parametrize("kind", ["pearson", "cosine"])
+def test_identification_is_among_all_images_sets(world, kind):
+    words, (clean, attacked) = world
+    mixed = clean - 2 + 1.5 * attacked
+    found = measured(words, [clean, mixed], kind=kind)["identification"]
+    assert found[0] == 1
+    x, y = (part - (part.mean(1, keepdims=True) if kind == "pearson" else 0) for part in (clean, mixed))
+    near = x @ y.T / np.outer(np.linalg.norm(x, axis=1), np.linalg.norm(y, axis=1))
+    expected = (near.argmax(0) == np.arange(FOLDS * CONCEPTS)).mean()
+    assert 0 < expected < 1
+    assert found[1] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", ["pearson", "cosine"])
+def test_crossvalidated_alignment_by_loops(world, kind):
+    words, parts = world
+    found = measured(words, parts, kind=kind)["rsa_crossvalidated"]
+    target = words - (words.mean(1, keepdims=True) if kind == "pearson" else 0)
+    target = target / np.linalg.norm(target, axis=1, keepdims=True)
+    for s, part in enumerate(parts):
+        rows = part - (part.mean(1, keepdims=True) if kind == "pearson" else 0)
+        rows = rows.reshape(FOLDS, CONCEPTS, -1)
+        near, likeness = [], []
+        for i in range(CONCEPTS):
+            for j in range(i + 1, CONCEPTS):
+                step = rows[:, i] - rows[:, j]
+                near.append(-np.mean([step[m] @ step[n] for m in range(FOLDS) for n in range(FOLDS) if m != n]))
+                likeness.append(target[i] @ target[j])
+        assert found[s] == pytest.approx(stats.pearsonr(near, likeness).statistic)
+
+
+@pytest.mark.parametrize("size", [0.0, 0.7, 2.0])
+def test_a_common_displacement_gives_its_ratio(size):
+    """Every image moves by the same vector: its squared length, in units of the distance between concepts."""
+    words, clean, _ = shared_factors(CONCEPTS)
+    step = rng(2).normal(size=clean.shape[1])
+    step -= step.mean()
+    patterns = several(clean)
+    found = measured(words, [patterns, patterns + size * step], kind="cosine")
+    apart = crossvalidated_distances(gram_of(patterns).raw, folds=FOLDS, features=clean.shape[1])
+    mean = apart[np.triu_indices(CONCEPTS, 1)].mean() * clean.shape[1]
+    assert found["shift"] == pytest.approx([0, size**2 * step @ step / mean])
+    assert measured(words, [patterns, patterns + size * step])["shift"][1] > 0 or size == 0
+
+
+def test_displacements_of_their_own_average_out():
+    """Each image moves its own way and no concept moves: what is left is chance, of either sign."""
+    words, clean, _ = shared_factors(CONCEPTS)
+    patterns = several(clean)
+    own = [
+        measured(words, [patterns, patterns + rng(50 + k).normal(size=patterns.shape)])["shift"][1] for k in range(40)
+    ]
+    assert min(own) < 0 < max(own)
+    assert abs(np.mean(own)) < 3 * np.std(own) / np.sqrt(len(own))
+
+
+def test_concepts_that_do_not_differ_have_no_shift():
+    """Without a distance between concepts there is no unit; here the estimate of it is below zero."""
+    words, clean, attacked = shared_factors(CONCEPTS)
+    rows = np.vstack([clean, -0.5 * clean])
+    found = measured(words, [rows, rows + np.vstack([attacked] * 2)], folds=2)
+    assert np.isnan(found["shift"]).all()
+
+
+def test_one_fold_has_no_crossvalidation():
+    words, clean, attacked = shared_factors(CONCEPTS)
+    found = measured(words, [clean, attacked], folds=1)
+    for name in ("rsa_crossvalidated", "shift"):
+        assert np.isnan(found[name]).all()
+    for name in set(FURTHER) - {"rsa_crossvalidated", "shift"}:
+        assert np.isfinite(found[name]).all(), name
+
+
+def test_a_flat_image_set_leaves_what_does_not_need_it(world):
+    """One pattern of the attacked images is constant: nothing can be identified, the concept means still compare."""
+    words, (clean, attacked) = world
+    flat = attacked.copy()
+    flat[CONCEPTS + 3] = 0.25
+    found = measured(words, [clean, flat])
+    assert found["identification"][0] == 1
+    assert np.isnan(found["identification"][1])
+    for name in ("decoding", "procrustes", "neighbours", "cka_biased", "rsa_crossvalidated"):
+        assert np.isfinite(found[name]).all(), name
+
+
+@pytest.mark.parametrize(("concepts", "k"), [(5, 1), (8, 1), (9, 2), (12, 2), (41, 10), (42, 10), (1000, 10)])
+def test_neighbours_are_a_quarter_of_the_others_at_most_ten(concepts, k):
+    assert neighbours(concepts) == k
+
+
+def test_the_table_shows_them(world):
+    words, parts = world
+    layers = analyse(evidence_of(words, {"late": parts}, folds=FOLDS), Options(permutations=19)).layers
+    found = measured(words, parts)
+    for name in FURTHER:
+        assert layers[name].to_list() == pytest.approx(found[name].tolist()), name
