@@ -58,7 +58,7 @@ def test_every_column_that_is_named_exists():
         (r"CountSketch of ([\d,]+) numbers", sketch.WIDTH),
         (r"up to ([\d,]+) wrong predictions", observation.MOST_TRIALS),
         (r"and (\d+) images while", observation.MOST_EXAMPLES),
-        (r"first (\d+) images, layer", observation.MOST_EXAMPLES),
+        (r"each of (\d+) images, layer", observation.MOST_EXAMPLES),
         (r"images, at most (\d+) \(", gathering.MOST_FOLDS),
         (r"needs (\d+) concepts\)", verdict.COLLAPSE_CONCEPTS),
         (r"fewer than (\d+) concepts it cannot", verdict.DRIFT_CONCEPTS),

@@ -56,7 +56,7 @@ class Attacked:
         concepts: one row per layer, condition and concept.
         references: one row per reference (word spaces, pixels), layer and condition.
         agreement: one row per pair of references.
-        trace: what word each layer says of the first images; ``image`` counts those that were attacked.
+        trace: what word each layer says of some images; ``image`` counts those that were attacked.
         words: one row per label.
         pictures: ``index`` (n,), ``clean`` uint8 and ``delta`` float16 ``(n, C, H, W)``.
     """

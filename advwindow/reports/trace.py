@@ -72,25 +72,25 @@ def guessed_rank(attack: Attacked) -> float:
 
 
 def trace_table(study: Study) -> dict[str, Any] | None:
-    """The first images' traces side by side under the headline attack; None where there is none.
+    """The traces of the report's example images side by side under the headline attack; None where there is none.
 
     Of long networks evenly spaced layers are shown.
     """
     attack = headline(study)
-    images = traced_images(attack)[:_MOST_IMAGES]
+    pictures = _pictures(attack)
+    images = sorted(traced_images(attack), key=lambda image: (image not in pictures, image))[:_MOST_IMAGES]
     if not images:
         return None
     traces = [read_trace(attack, image) for image in images]
     chosen = evenly(study.names)
     labels = dict(zip(study.names, short_names(study.names, _NAME_WIDTH), strict=True))
-    pictures = len(attack.pictures["index"])
     return {
         "attack": shorten(attack.title, 20),
         "images": [
             {
                 "label": shorten(printable(each.label), _LABEL_WIDTH),
                 "prediction": shorten(printable(each.prediction), _LABEL_WIDTH),
-                "picture": f"clean-{each.image}.png" if each.image < pictures else "",
+                "picture": f"clean-{pictures[each.image]}.png" if each.image in pictures else "",
             }
             for each in traces
         ],
@@ -100,6 +100,13 @@ def trace_table(study: Study) -> dict[str, Any] | None:
         ],
         "caption": _caption(attack, len(traces), thinned=len(chosen) < len(study.names)),
     }
+
+
+def _pictures(attack: Attacked) -> dict[int, int]:
+    """Number among the attacked images of each image that is kept as a picture, to its place among the pictures."""
+    attacked = attack.samples["status"] != "skipped_misclassified"
+    number = attacked.cast(pl.Int64).cum_sum() - 1
+    return {int(number[index]): place for place, index in enumerate(attack.pictures["index"].tolist())}
 
 
 def _cell(traced: Traced, layer: str, condition: str) -> dict[str, Any]:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from advwindow.sweep.study import Study
 
-#: Images kept for reports, the first that were attacked.
-PICTURES = 4
+# Of the images that are looked at one by one, so many are left out between two that are kept for reports.
+_STRIDE = 5
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResu
     outcome = _attack(spec, study, transport)
     attack_seconds = time.perf_counter() - started
     tried = torch.tensor([status is not Status.SKIPPED for status in outcome.status], device=study.pixels.device)
-    report = _look(spec, study, outcome, tried.nonzero().squeeze(1), transport)
+    attacked = tried.nonzero().squeeze(1)
+    report = _look(spec, study, outcome, attacked, transport)
     summary = _summary(spec, study, outcome, report) | {
         "attack_seconds": round(attack_seconds, 3),
         "window_seconds": round(time.perf_counter() - started - attack_seconds, 3),
@@ -81,7 +82,7 @@ def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResu
             ),
         },
         grams=report.evidence.arrays(),
-        pictures=_pictures(study, outcome, tried),
+        pictures=_pictures(study, outcome, attacked[report.evidence.examples.place[::_STRIDE]]),
         attacked=outcome.images.cpu().numpy() if transport.keep_images else None,
     )
 
@@ -197,8 +198,7 @@ def _samples(study: Study, outcome: Outcome) -> pl.DataFrame:
     return pl.DataFrame(columns, schema_overrides={"target": pl.Int64})
 
 
-def _pictures(study: Study, outcome: Outcome, tried: Tensor) -> dict[str, np.ndarray]:
-    shown = tried.nonzero().squeeze(1)[:PICTURES]
+def _pictures(study: Study, outcome: Outcome, shown: Tensor) -> dict[str, np.ndarray]:
     clean, attacked = study.pixels[shown].cpu(), outcome.images[shown].cpu()
     return {
         "index": shown.cpu().numpy(),

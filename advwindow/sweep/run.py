@@ -58,7 +58,7 @@ class Run:
 
     @property
     def trace(self) -> pl.DataFrame:
-        """What word each layer says of the first images: one row per cell, image, layer and condition."""
+        """What word each layer says of some images: one row per cell, image, layer and condition."""
         return self.directory.tables("trace")
 
     @property

@@ -54,19 +54,21 @@ class Cast:
         labels: ``(N,)`` int64, class of every image.
         folds: ``M``, image sets that every concept has.
         patterns: ``(N,)`` int64, fold times ``C`` plus concept of every image; -1 for those without a word.
+        shown: positions of the images that are looked at one by one, too.
     """
 
     vocabulary: Vocabulary
     labels: Integers
     folds: int
     patterns: Integers
+    shown: Integers
 
     def tally(self) -> Tally:
         """An empty tally for these images."""
         return Tally(self.folds * len(self.vocabulary.classes))
 
     def record(self, tally: Tally, shot: Shot, clean: Shot, rivals: Integers | None = None) -> None:
-        """Add a batch to a tally: its sums, its wrong predictions, and the first images as examples.
+        """Add a batch to a tally: its sums, its wrong predictions, and the images to be shown.
 
         Args:
             tally: of the condition.
@@ -85,7 +87,10 @@ class Cast:
         rows = {layer: rows for layer, rows in shot.activations.items() if layer != PIXELS}
         told = {layer: each.take(trial) for layer, each in rows.items()}
         tally.add_trials(Trial(concepts[trial], rival[trial], told), wordless=int((fooled & ~worded).sum()))
-        tally.add_examples(Example(places, concepts, rows))
+        alone = np.isin(places, self.shown)
+        tally.add_examples(
+            Example(places[alone], concepts[alone], {layer: each.take(alone) for layer, each in rows.items()})
+        )
 
 
 @dataclass(frozen=True, eq=False)

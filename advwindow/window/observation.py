@@ -32,7 +32,7 @@ PIXELS = "(pixels)"
 #: Images with a wrong prediction that are kept for the 1 vs 2 test of a condition, the first ones.
 MOST_TRIALS = 1000
 
-#: Images whose layers are asked one by one what word they say, the first ones.
+#: Images whose layers are asked one by one what word they say, evenly spaced over the set.
 MOST_EXAMPLES = 16
 
 _PIXEL_SIDE = 64
@@ -246,6 +246,14 @@ def _thumbnails(images: Tensor) -> Tensor:
     height, width = images.shape[-2:]
     side = (min(_PIXEL_SIDE, height), min(_PIXEL_SIDE, width))
     return adaptive_avg_pool2d(images.float(), side).flatten(1).cpu()
+
+
+def spread_out(places: Integers, most: int) -> Integers:
+    """At most so many of the places, evenly spaced, the first and the last among them."""
+    if len(places) <= most:
+        return places
+    chosen: Integers = places[np.linspace(0, len(places) - 1, most).round().astype(np.int64)]
+    return chosen
 
 
 def batches(images: Tensor | Batched, size: int) -> Iterator[Tensor]:

@@ -77,7 +77,7 @@ class Analysis:
             ``first_hijacked`` layer.
         references: alignment and drift with every word space, their mean and the pixels (`reference_table`).
         agreement: of the references with each other (`agreement`).
-        trace: what word each layer says of the first images (`word_trace`).
+        trace: what word each layer says of some images, evenly spaced over the set (`word_trace`).
         caveats: sentences on the limits of the whole comparison.
         evidence: what `analyse` needs to compute all this again, with other options if wanted.
         options: how it was computed.

@@ -16,7 +16,7 @@ from advwindow.models.layers import default_layers, select_layers
 from advwindow.window.capture import POOLINGS
 from advwindow.window.evidence import CLEAN, NOISE
 from advwindow.window.gathering import Cast, Gathered, Observation, assign_folds, look_again, look_clean
-from advwindow.window.observation import Batched, Camera, batches
+from advwindow.window.observation import MOST_EXAMPLES, Batched, Camera, batches, spread_out
 from advwindow.window.options import Options
 from advwindow.window.report import WindowReport, analyse
 from advwindow.window.similarity import SIMILARITIES
@@ -147,7 +147,8 @@ class Window:
             self.seed,
             concepts >= 0,
         )
-        return look_clean(self, Cast(known, own, folds, patterns), camera, images)
+        shown = spread_out(np.flatnonzero(concepts >= 0), MOST_EXAMPLES)
+        return look_clean(self, Cast(known, own, folds, patterns, shown), camera, images)
 
     def gather(
         self,

@@ -72,7 +72,7 @@ def test_the_trace_of_a_planted_network():
     trace = word_trace(report.evidence)
     assert trace.equals(report.trace)
     assert trace.columns == ["image", "concept", "layer", "condition", "says", "similarity", "rank"]
-    assert trace["image"].unique().to_list() == list(range(16))
+    assert trace["image"].unique().sort().to_list() == np.linspace(0, 59, 16).round().astype(int).tolist()
     names = world.model.label_names
     hits = {("early", CLEAN): 0, ("early", "attack"): 0, ("late", CLEAN): 0, ("late", "attack"): 0}
     hijacked = 0
