@@ -124,7 +124,7 @@ def look_clean(window: Window, cast: Cast, camera: Camera, images: Tensor | Batc
     kept: list[Shot] | None = []
     for shot in camera.shots(images, pixels=True):
         cast.record(tally, shot, shot)
-        kept = _keep(kept, shot)
+        kept = _keep(kept, shot.without(PIXELS))
     return Observation(window, cast, camera, tally, images, None if kept is None else tuple(kept))
 
 

@@ -59,6 +59,10 @@ class Shot(NamedTuple):
     activations: dict[str, Patterns]
     predictions: Integers
 
+    def without(self, layer: str) -> Shot:
+        """The same without one of the layers."""
+        return self._replace(activations={name: rows for name, rows in self.activations.items() if name != layer})
+
     @property
     def size(self) -> int:
         """Bytes of the activations."""

@@ -85,7 +85,7 @@ def test_inference_on_fifty_layers():
     each = (timings["rsatoolbox"].median - timings["rsatoolbox, 2 resamples"].median) / TIMED
     faster = each * RESAMPLES * LAYERS / timings["advwindow"].median
     notes = {
-        "advwindow": f"everything, {LAYERS} layers x 2 conditions; memory grows by {growth:.0f} MiB",
+        "advwindow": f"all that verdicts rest on, {LAYERS} layers x 2 conditions; memory grows by {growth:.0f} MiB",
         "rsatoolbox": f"{each:.3f} s a resample of the 2 conditions of 1 layer",
     }
     report(f"{RESAMPLES} resamples, {CONCEPTS} concepts, Spearman", timings, notes)
@@ -163,7 +163,7 @@ def patterns(layer: str, rows: torch.Tensor) -> Patterns:
 @pytest.mark.samples
 def test_window_beside_its_attack():
     model, images, labels = subject()
-    window = aw.Window(model, aw.load_words("glove-6b-50d"), batch_size=aw.attacks.default_lanes(images))
+    window = aw.Window(model, aw.load_words("glove-6b-50d"))
     attack = functools.partial(aw.attacks.pgd, model, images, labels, eps="8/255", steps=STEPS, until="end")
     attacked = attack().images
     ids = [str(place) for place in range(len(images))]

@@ -133,8 +133,9 @@ def _patterns(activations: Array) -> Patterns:
 
 
 def inference(layers: int) -> Callable[[], object]:
-    """All measures, tests and intervals of the window."""
-    evidence, options = drawn_evidence(layers), Options(measure="spearman", permutations=1000)
+    """All that verdicts rest on: alignment, drift, 2 vs 2, CKA and losers, with their tests and intervals."""
+    options = Options(measure="spearman", permutations=1000, further=False)
+    evidence = drawn_evidence(layers)
     return functools.partial(compute, evidence, options)
 
 
