@@ -96,7 +96,7 @@ def compute(evidence: Evidence, options: Options) -> Numbers:
                 options=options,
             )
         )
-        if options.image_sets:
+        if options.image_sets and not words.flat.any():
             sets.append(set_scores(layer.stack, words, kind=evidence.similarity, options=options, folds=folds))
     together = pairs[: len(layers)].reshape(-1, pairs.shape[-1])
     found = _sound_columns(evidence, list(layers.values()), together, words, options) if layers else {}
@@ -160,7 +160,7 @@ def _two_vs_two_tests(
     estimate: Array, layers: list[LayerGeometry], words: WordGeometry, options: Options
 ) -> dict[str, Array]:
     count = options.matching_permutations(len(words.similarity))
-    if not count:
+    if not count or words.flat.any():
         return {name: np.full(estimate.shape, np.nan) for name in ("two_vs_two_p", "two_vs_two_p_adjusted")}
     permutations = label_permutations(count, len(words.similarity), seed=options.seed)
     geometries = np.concatenate([layer.similarity for layer in layers if layer.similarity is not None])

@@ -24,8 +24,14 @@ CEILINGS = ("reliability", "ceiling", "disattenuated", "drift_disattenuated", "d
 
 
 def words_reliability(evidence: Evidence, measure: str) -> float | None:
-    """How well the word spaces agree; None with a single one."""
-    spaces = [similarity(space.gram, evidence.similarity) for space in evidence.spaces.values()]
+    """How well the spaces of word vectors agree; None with a single one, or if the main space is none of them.
+
+    A space that is given by similarities alone (a brain's, people's, a taxonomy) measures something else: that it
+    differs is no unreliability of the words.
+    """
+    if not next(iter(evidence.spaces.values())).of_vectors:
+        return None
+    spaces = [similarity(space.gram, evidence.similarity) for space in evidence.spaces.values() if space.of_vectors]
     return word_reliability(np.stack([pair_values(each) for each in spaces]), measure=measure)
 
 

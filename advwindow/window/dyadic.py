@@ -72,7 +72,7 @@ class Intervals(NamedTuple):
         high: ``(M,)``, its upper end.
         band_low: ``(M,)``, lower end of the simultaneous 95 % band over the M quantities.
         band_high: ``(M,)``, its upper end.
-        upper: ``(M,)``, one-sided 95 % upper bound.
+        upper: ``(M,)``, one-sided upper bounds that hold together with probability 0.95.
     """
 
     se: Array
@@ -140,9 +140,10 @@ def intervals(estimates: Array, covariance: Covariance, contrasts: Array, *, see
     spread = covariance.of(contrasts)
     se = _standard_errors(spread)
     df = covariance.concepts - 1
-    both, one = float(stats.t.ppf(0.975, df)) * se, float(stats.t.ppf(0.95, df)) * se
+    both = float(stats.t.ppf(0.975, df)) * se
     band = band_factor(spread, df, seed=seed) * se
-    return Intervals(se, estimates - both, estimates + both, estimates - band, estimates + band, estimates + one)
+    upper = estimates + band_factor(spread, df, seed=seed, sides=1) * se
+    return Intervals(se, estimates - both, estimates + both, estimates - band, estimates + band, upper)
 
 
 def ratio_intervals(
@@ -163,7 +164,7 @@ def ratio_intervals(
         seed: for the draws behind the simultaneous band.
 
     Returns:
-        Each ``(M,)``; NaN where the denominator is not above 0, so that there is nothing to retain.
+        Each ``(M,)``, ``upper`` pointwise; NaN where the denominator is not above 0: then there is nothing to retain.
     """
     df = covariance.concepts - 1
     sound = below > 0
@@ -202,15 +203,17 @@ def _fieller(
     return np.minimum(*lows), np.maximum(*highs)
 
 
-def band_factor(covariance: Array, df: int, *, seed: int) -> float:
+def band_factor(covariance: Array, df: int, *, seed: int, sides: int = 2) -> float:
     """How many standard errors a band must reach to cover all quantities together with probability 0.95.
 
-    The 95 % quantile of ``max |g|``, g multivariate t with these correlations; negative eigenvalues are clipped.
+    The 95 % quantile of ``max |g|`` (of ``max g`` for one side), g multivariate t with these correlations; negative
+    eigenvalues are clipped.
 
     Args:
         covariance: ``(M, M)``.
         df: degrees of freedom.
         seed: of the random draws.
+        sides: 2, or 1 for an upper bound only.
     """
     sd = _standard_errors(covariance)
     scale = np.divide(1, sd, out=np.zeros_like(sd), where=sd > 0)
@@ -220,7 +223,7 @@ def band_factor(covariance: Array, df: int, *, seed: int) -> float:
     rng = stream(seed, "simultaneous band")
     draws = rng.standard_normal((_BAND_DRAWS, len(root))) @ root.T
     draws /= np.sqrt(rng.chisquare(df, (_BAND_DRAWS, 1)) / df)
-    return float(np.quantile(np.abs(draws).max(1), 0.95))
+    return float(np.quantile((np.abs(draws) if sides == 2 else draws).max(1), 0.95))
 
 
 def _standard_errors(covariance: Array) -> Array:

@@ -112,7 +112,8 @@ def area_between(clean: Array, condition: Array, *, depth: Array | None = None) 
 def first_layers(layers: Sequence[str], verdicts: Sequence[Verdict], hijacked: Sequence[bool]) -> FirstLayers:
     """The first eroding, collapsing and hijacked layer.
 
-    Verdicts rest on p-values adjusted over layers, so that "first" needs no further correction.
+    Verdicts rest on tests adjusted over layers and on simultaneous bounds, so with max-T (not with a false discovery
+    rate) "first" needs no further correction.
 
     Args:
         layers: names in depth order.

@@ -37,6 +37,11 @@ class WordEvidence:
     words: tuple[str, ...]
     gram: Gram
 
+    @property
+    def of_vectors(self) -> bool:
+        """Whether the words have vectors, or only similarities (`advwindow.window.vocabulary.word_gram`)."""
+        return self.gram.features > 1
+
 
 @dataclass(frozen=True, eq=False)
 class LayerEvidence:

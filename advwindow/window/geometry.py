@@ -12,6 +12,7 @@ from advwindow.window.alignment import pair_matrix, pair_values, u_unit, unit_pa
 from advwindow.window.effects import concept_losses
 from advwindow.window.matching import MIN_CONCEPTS, pair_wins
 from advwindow.window.procrustes import unit_patterns
+from advwindow.window.profiles import flat_profiles
 from advwindow.window.similarity import ConstantPatternError, constant_patterns, similarity
 from advwindow.window.swap import swap_null
 
@@ -35,6 +36,7 @@ class WordGeometry:
         pearson: ``(N,)``, pair values with mean 0 and length 1.
         spearman: ``(N,)``, their ranks likewise.
         u_centred: ``(C, C)``, U-centred Gram of length 1.
+        flat: ``(C,)`` bool, words that are equally similar to all others: nothing can be matched to them.
         patterns: ``(C, r)``, vectors with these products after centring, of length 1 together (`unit_patterns`).
     """
 
@@ -43,6 +45,7 @@ class WordGeometry:
     pearson: Array
     spearman: Array
     u_centred: Array
+    flat: NDArray[np.bool_]
     patterns: Array
 
     def pairs(self, measure: str) -> Array:
@@ -103,7 +106,9 @@ def word_geometry(evidence: Evidence, space: str) -> WordGeometry:
     values = pair_values(matrix)
     units = {measure: unit_pairs(values, measure) for measure in ("pearson", "spearman")}
     raw = kept.gram.raw
-    return WordGeometry(kept.gram, matrix, units["pearson"], units["spearman"], u_unit(raw), unit_patterns(raw))
+    return WordGeometry(
+        kept.gram, matrix, units["pearson"], units["spearman"], u_unit(raw), flat_profiles(matrix), unit_patterns(raw)
+    )
 
 
 def layer_geometry(stack: Stack, words: WordGeometry, coins: Array, *, kind: str, options: Options) -> LayerGeometry:
@@ -125,7 +130,7 @@ def layer_geometry(stack: Stack, words: WordGeometry, coins: Array, *, kind: str
     values = pair_values(blocks)
     units = {name: unit_pairs(values, name) for name in ("pearson", "spearman")}
     swapped = _against_clean(stack, words, coins, kind, options.measure)
-    per_concept = pair_wins(blocks, words.similarity, ties=options.ties).sum(2) / (len(words.similarity) - 1)
+    per_concept = _matched(blocks, words, options.ties)
     return LayerGeometry(
         similarity=blocks if options.matching_permutations(len(words.similarity)) else None,
         pairs=units[options.measure],
@@ -154,6 +159,14 @@ def defect(evidence: Evidence, stack: Stack, error: ConstantPatternError) -> str
     return f"Nothing can be compared in this layer: the activation of {where}{more} does not vary over the features."
 
 
+def _matched(blocks: Array, words: WordGeometry, ties: str) -> Array:
+    """2 vs 2 by condition and concept; NaN where a word has no profile to match."""
+    if words.flat.any():
+        return np.full(blocks.shape[:2], np.nan)
+    shares: Array = pair_wins(blocks, words.similarity, ties=ties).sum(2) / (len(words.similarity) - 1)
+    return shares
+
+
 class _AgainstClean(NamedTuple):
     drift: Array
     loss: Array
@@ -167,7 +180,8 @@ def _against_clean(stack: Stack, words: WordGeometry, coins: Array, kind: str, m
     matrix = words.matrix(measure)
     for condition in range(1, shape[0]):
         both = similarity(stack.beside_clean(condition), kind)
-        losses = concept_losses(both, words.similarity, measure=measure)
         found.drift[condition] = swap_null(both, matrix, coins, measure=measure)
-        found.loss[condition], found.loss_q[condition] = losses.loss, losses.q
+        if not words.flat.any():
+            losses = concept_losses(both, words.similarity, measure=measure)
+            found.loss[condition], found.loss_q[condition] = losses.loss, losses.q
     return found

@@ -9,8 +9,7 @@ import numpy as np
 from advwindow.window.matching import one_vs_two
 from advwindow.window.multiplicity import resampled_p
 from advwindow.window.permutation import label_permutations, one_vs_two_null
-from advwindow.window.profiles import unit_profiles
-from advwindow.window.similarity import ConstantPatternError
+from advwindow.window.profiles import varying
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,19 +35,23 @@ def image_tests(evidence: Evidence, words: Array, options: Options) -> dict[str,
     Returns:
         ``one_vs_two`` (accuracy), ``one_vs_two_margin`` (mean), ``one_vs_two_p``, ``one_vs_two_p_adjusted``, each
         ``(L, S)``, NaN where a layer has no trials or an activation without variance; ``one_vs_two_n``, the trials.
+        Images whose true or wrong word is equally similar to all others are left out.
     """
     trials = evidence.trials
     shape = (len(evidence.layers), len(evidence.conditions))
     columns = {name: np.full(shape, np.nan) for name in _COLUMNS}
-    columns["one_vs_two_n"] = np.tile(
-        np.bincount(trials.condition, minlength=shape[1]).astype(np.float64), (shape[0], 1)
-    )
     masked = own_concepts(trials.truth, trials.wrong, len(words))
+    told = varying(words[trials.truth], masked) & varying(trials.profile, masked)
+    columns["one_vs_two_n"] = np.tile(
+        np.bincount(trials.condition[told], minlength=shape[1]).astype(np.float64), (shape[0], 1)
+    )
     permutations = label_permutations(options.permutations, len(words), seed=options.seed)
     for s in np.unique(trials.condition).tolist():
-        rows = trials.condition == s
+        rows = (trials.condition == s) & told
+        if not rows.any():
+            continue
         near = [layer.closeness[rows] for layer in evidence.layers.values()]
-        sound = np.flatnonzero([_sound(u, masked[rows]) for u in near])
+        sound = np.flatnonzero([varying(u, masked[rows]).all() for u in near])
         if not len(sound):
             continue
         profiles = (words[trials.truth[rows]], trials.profile[rows])
@@ -73,11 +76,3 @@ def own_concepts(truth: NDArray[np.int64], wrong: NDArray[np.int64], concepts: i
     places = np.arange(concepts)
     own: NDArray[np.bool_] = (places == truth[:, None]) | (places == wrong[:, None])
     return own
-
-
-def _sound(u: Array, masked: NDArray[np.bool_]) -> bool:
-    try:
-        unit_profiles(u, masked)
-    except ConstantPatternError:
-        return False
-    return True

@@ -65,19 +65,35 @@ def masked_sums(a: Array) -> tuple[Array, Array]:
     Raises:
         ConstantPatternError: a row without a pair of columns is constant.
     """
-    n = a.shape[-1] - 2
-    total = a.sum(-1)[..., None] - a
-    power = n * ((a * a).sum(-1)[..., None] - a * a)
-    spread = power - total * total
-    on_diagonal = np.eye(a.shape[-1], dtype=bool)
-    spread = np.where(on_diagonal, 1.0, spread)
-    flat = ~(spread > _CONSTANT * power) & ~on_diagonal
+    total, spread, flat = _masked_sums(a)
     if flat.any():
         rows = sorted(set(np.nonzero(flat)[-2].tolist()))
         raise ConstantPatternError(
             "a similarity profile is constant, so it correlates with nothing", got=f"rows {rows}"
         )
     return total, spread
+
+
+def flat_profiles(a: Array) -> NDArray[np.bool_]:
+    """Which rows of a matrix ``(C, C)`` are constant once two columns are left out, so that nothing can be matched."""
+    return np.asarray(_masked_sums(without_diagonal(a))[2].any(-1))
+
+
+def _masked_sums(a: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+    n = a.shape[-1] - 2
+    total = a.sum(-1)[..., None] - a
+    power = n * ((a * a).sum(-1)[..., None] - a * a)
+    spread = power - total * total
+    on_diagonal = np.eye(a.shape[-1], dtype=bool)
+    spread = np.where(on_diagonal, 1.0, spread)
+    return total, spread, ~(spread > _CONSTANT * power) & ~on_diagonal
+
+
+def varying(profiles: Array, masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which rows are finite and vary over their unmasked entries, ``(n,)``."""
+    kept = np.where(masked, 0.0, profiles)
+    centred = np.where(masked, 0.0, kept - kept.sum(1, keepdims=True) / (~masked).sum(1, keepdims=True))
+    return np.asarray((centred**2).sum(1) > _CONSTANT * (kept**2).sum(1))
 
 
 def unit_profiles(profiles: Array, masked: NDArray[np.bool_]) -> Array:

@@ -123,6 +123,24 @@ def reference_table(evidence: Evidence, numbers: Numbers, options: Options) -> p
     return pl.concat(tables)
 
 
+def dissenting(table: pl.DataFrame, spaces: list[str]) -> pl.DataFrame:
+    """Where another word space than the first sees alignment rise.
+
+    Returns:
+        ``layer``, ``condition``, ``dissent`` (a sentence), a row for each where there is any.
+    """
+    return (
+        table.filter(pl.col("reference").is_in(spaces[1:]), pl.col("drift") < 0)
+        .group_by("layer", "condition", maintain_order=True)
+        .agg(pl.col("reference").str.join(", "))
+        .select(
+            "layer",
+            "condition",
+            pl.format("Seen through {}, alignment does not fall here.", pl.col("reference")).alias("dissent"),
+        )
+    )
+
+
 _NUMBERS = (
     "alignment", "alignment_p", "alignment_p_adjusted", "beyond_pixels", "drift", "drift_ci_low", "drift_ci_high"
 )  # fmt: skip

@@ -12,7 +12,9 @@ from advwindow.window.analysis import compute
 from advwindow.window.effects import area_between, first_layers
 from advwindow.window.evidence import CLEAN, NOISE
 from advwindow.window.options import Options
-from advwindow.window.references import agreement, reference_table
+from advwindow.window.profiles import flat_profiles
+from advwindow.window.references import agreement, dissenting, reference_table
+from advwindow.window.similarity import similarity
 from advwindow.window.trace import word_trace
 from advwindow.window.verdict import (
     COLLAPSE_CONCEPTS,
@@ -67,9 +69,9 @@ class Analysis:
             an end of its interval is missing where the data do not bound it),
             ``ceiling`` is the alignment that noise of images and words lets a layer reach (two folds or more),
             ``disattenuated`` is alignment over ceiling, and drift is ``drift_geometry`` plus ``drift_reliability``;
-            ``upper`` the one-sided 95 % bound that is held against ``collapse_bound``. p-values are adjusted over the
-            layers of a condition. ``verdict`` is on the geometry, ``display`` shows ``hijacked`` before it; clean rows
-            have none. Missing numbers are null.
+            ``upper`` the one-sided 95 % bound, simultaneous over layers, that is held against ``collapse_bound``.
+            p-values are adjusted over the layers of a condition. ``verdict`` is on the geometry, ``display`` shows
+            ``hijacked`` before it; clean rows have none. Missing numbers are null.
         concepts: ``layer, condition, concept, word``, ``two_vs_two`` (share of pairs matched), ``loss`` (how much of
             the concept's relation to its word is gone) and ``loss_q``: which words lost their meaning. Those with
             ``loss_q`` up to `advwindow.window.effects.LOSER_RATE` may be named; about that share of them is wrong.
@@ -117,15 +119,16 @@ def analyse(evidence: Evidence, options: Options | None = None) -> Analysis:
     """
     options = options or Options()
     numbers = compute(evidence, options)
-    layers = _layer_table(evidence, numbers)
+    references = reference_table(evidence, numbers, options)
+    layers = _with_notes(_layer_table(evidence, numbers), dissenting(references, list(evidence.spaces)))
     return Analysis(
         layers=layers,
         concepts=_concept_table(evidence, numbers),
         conditions=_condition_table(layers),
-        references=reference_table(evidence, numbers, options),
+        references=references,
         agreement=agreement(evidence, options),
         trace=word_trace(evidence),
-        caveats=tuple(_caveats(evidence, options)),
+        caveats=(*_caveats(evidence, options), *_matching_caveats(evidence)),
         evidence=evidence,
         options=options,
     )
@@ -164,6 +167,8 @@ def _row(evidence: Evidence, numbers: Numbers, at: tuple[int, int]) -> dict[str,
         "display": judgement.display.value,
         "note": judgement.note,
     }
+    if layer in numbers.defects:
+        return row
     clean, left, chance = (numbers.columns["alignment"][at[0], 0], values.get("alignment"), values.get("chance_bound"))
     if left is not None and chance is not None:
         row["collapse_bound"] = collapse_bound(float(clean), chance)
@@ -221,6 +226,25 @@ def _condition_table(layers: pl.DataFrame) -> pl.DataFrame:
         rows.append((condition, _number(np.float64(area_between(clean, left))), *first))
     firsts = dict.fromkeys(("first_eroding", "first_collapsing", "first_hijacked"), pl.String)
     return pl.DataFrame(rows, schema={"condition": pl.String, "area": pl.Float64, **firsts}, orient="row")
+
+
+def _with_notes(layers: pl.DataFrame, dissent: pl.DataFrame) -> pl.DataFrame:
+    """Fallen layers say which other word spaces see no fall at all."""
+    fallen = pl.col("verdict").is_in([Verdict.ERODED.value, Verdict.COLLAPSED.value])
+    told = pl.concat_str([pl.col("note"), pl.col("dissent")], separator=" ").str.strip_chars()
+    joined = layers.join(dissent, on=["layer", "condition"], how="left", maintain_order="left")
+    noted = pl.when(fallen & pl.col("dissent").is_not_null()).then(told).otherwise(pl.col("note"))
+    return joined.with_columns(note=noted).drop("dissent")
+
+
+def _matching_caveats(evidence: Evidence) -> list[str]:
+    space = next(iter(evidence.spaces.values()))
+    flat = flat_profiles(similarity(space.gram, evidence.similarity))
+    if not flat.any():
+        return []
+    names = [word for word, same in zip(space.words, flat, strict=True) if same]
+    shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+    return [f"Words that are equally similar to all others: {shown}. So there is no 2 vs 2 test, and no word is named."]
 
 
 def _caveats(evidence: Evidence, options: Options) -> list[str]:

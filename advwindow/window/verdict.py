@@ -40,7 +40,7 @@ class Facts:
         drift: clean alignment minus alignment under the condition.
         drift_p: two-sided p-value of the swap test, adjusted over layers.
         drift_low: lower end of the simultaneous 95 % band of the drift.
-        upper: one-sided 95 % upper bound of the alignment under the condition.
+        upper: one-sided 95 % upper bound of the alignment under the condition, simultaneous over layers.
         band_high: upper end of its simultaneous band.
         chance: 95 % quantile of that alignment when words are dealt out at random.
         hijack_p: p-value that images look less like the true word than like the wrong one, adjusted over layers; None

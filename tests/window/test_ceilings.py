@@ -128,7 +128,7 @@ def test_word_spaces_that_disagree_leave_no_ceiling():
     words, _, _ = shared_factors(CONCEPTS, noise=0.5)
     likeness = np.corrcoef(words)
     evidence = world(others={"other": words})
-    opposite = type(evidence.pixels)(2 * np.eye(CONCEPTS) - likeness, np.zeros(CONCEPTS), 1)
+    opposite = type(evidence.pixels)(2 * np.eye(CONCEPTS) - likeness, np.zeros(CONCEPTS), 2)
     spaces = dict(evidence.spaces)
     spaces["other"] = type(spaces["other"])(spaces["other"].words, opposite)
     evidence = type(evidence)(**vars(evidence) | {"spaces": spaces})
@@ -148,3 +148,12 @@ def test_clean_noise_leaves_the_attacked_ceiling_its_own():
     assert found["reliability"][0] is None
     assert found["ceiling"][1] is not None
     assert found["drift_disattenuated"][1] is None
+
+
+def test_a_space_of_similarities_alone_says_nothing_about_the_reliability_of_words():
+    words, _, _ = shared_factors(CONCEPTS, noise=0.5)
+    evidence = world(others={"other": words})
+    likeness = type(evidence.pixels)(np.corrcoef(words), np.zeros(CONCEPTS), 1)
+    spaces = dict(evidence.spaces)
+    spaces["other"] = type(spaces["other"])(spaces["other"].words, likeness)
+    assert words_reliability(type(evidence)(**vars(evidence) | {"spaces": spaces}), "pearson") is None

@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import t as student
 
 from advwindow.window.alignment import pair_values, unit_pairs
 from advwindow.window.dyadic import dyadic_covariance
-from advwindow.window.evidence import CLEAN, NOISE
+from advwindow.window.evidence import CLEAN, NOISE, Trials
+from advwindow.window.grams import Gram
 from advwindow.window.options import Options
 from advwindow.window.report import LAYER_COLUMNS, analyse
 from tests.window.helpers import evidence_of, rng, shared_factors
@@ -77,3 +80,41 @@ def test_caveats(concepts, options, said):
     caveats = analyse(evidence_of(words, {"layer": [clean, again]}), options).caveats
     assert len(caveats) == len(said)
     assert all(caveat.startswith(start) for caveat, start in zip(caveats, said, strict=True))
+
+
+def test_words_that_are_equally_similar_to_all_others_cost_the_matching_and_nothing_else():
+    """A taxonomy of two levels: four groups of five classes, and four classes alone."""
+    _, clean, _ = shared_factors(24, seed=1, noise=0.5)
+    groups = np.eye(24)
+    for start in range(0, 20, 5):
+        groups[start : start + 5, start : start + 5] = 1
+    evidence = evidence_of(groups, {"layer": [clean, clean + rng(1).normal(size=clean.shape)]})
+    space = replace(evidence.spaces["toy"], gram=Gram(groups, np.zeros(24), 1))
+    trials = Trials(np.array([1, 1]), np.array([0, 22]), np.array([7, 3]), groups[[7, 3]])
+    near = np.corrcoef(clean)[[0, 22]]
+    layers = {name: replace(layer, closeness=near) for name, layer in evidence.layers.items()}
+    report = analyse(replace(evidence, trials=trials, layers=layers, spaces={"toy": space}), FAST)
+    attack = report.layers.row(1, named=True)
+    assert attack["alignment"] is not None
+    assert attack["drift_p"] is not None
+    assert attack["two_vs_two"] is None
+    assert attack["one_vs_two_n"] == 1
+    assert report.concepts["loss_q"].null_count() == report.concepts.height
+    assert any("equally similar to all others: word20, word21, word22, word23." in said for said in report.caveats)
+
+
+def test_no_layer_with_a_geometry_is_a_report_that_says_so():
+    words, clean, _ = shared_factors(12)
+    dead = analyse(evidence_of(words, {"dead": [np.ones_like(clean)] * 2}), FAST).layers.row(1, named=True)
+    assert (dead["verdict"], dead["alignment"], dead["retention"]) == ("unanchored", None, None)
+    assert dead["note"].startswith("Nothing can be compared")
+
+
+def test_a_word_space_that_sees_no_fall_is_named():
+    words, clean, _ = shared_factors(24, seed=1, noise=0.3)
+    other = shared_factors(24, seed=5)[0]
+    lost = rng(2).normal(size=clean.shape) + other @ rng(3).normal(size=(other.shape[1], clean.shape[1]))
+    report = analyse(evidence_of(words, {"layer": [clean, lost]}, others={"second": other}), FAST)
+    attack = report.layers.row(1, named=True)
+    assert attack["verdict"] in {"eroded", "collapsed"}
+    assert "Seen through second, alignment does not fall here." in attack["note"]
