@@ -64,6 +64,7 @@ def compute(evidence: Evidence, options: Options) -> Numbers:
     concepts, folds = len(evidence.concepts), len(evidence.counts)
     shape = (len(evidence.conditions), concepts)
     coins = np.vstack([np.zeros(concepts), swap_coins(options.permutations, concepts, seed=options.seed)])
+    relabelled = label_permutations(options.further_permutations, concepts, seed=options.seed)
     agreement = words_reliability(evidence, options.measure)
     layers: dict[str, LayerGeometry] = {}
     # With 1,000 concepts 4 MB for each layer and condition, so there is to be one copy only.
@@ -82,7 +83,15 @@ def compute(evidence: Evidence, options: Options) -> Numbers:
         own[:] = geometry.pairs
         layers[name] = replace(geometry, pairs=own)
         more = (
-            further_measures(stack, layer.stack, words, kind=evidence.similarity, ties=options.ties, folds=folds)
+            further_measures(
+                stack,
+                layer.stack,
+                words,
+                kind=evidence.similarity,
+                ties=options.ties,
+                folds=folds,
+                permutations=relabelled,
+            )
             if options.further
             else {}
         )

@@ -8,10 +8,11 @@ import numpy as np
 
 from advwindow.window.alignment import biased_cka, pair_values, unit_pairs
 from advwindow.window.crossvalidated import crossvalidated_distances, crossvalidated_shift
-from advwindow.window.decoding import decoding_two_vs_two
+from advwindow.window.decoding import decoding_null, decoding_two_vs_two
 from advwindow.window.identification import identification
-from advwindow.window.neighbours import neighbour_overlap
-from advwindow.window.procrustes import overlap, unit_patterns
+from advwindow.window.multiplicity import resampled_p
+from advwindow.window.neighbours import neighbour_null, neighbour_overlap
+from advwindow.window.procrustes import overlap, procrustes_null, unit_patterns
 from advwindow.window.similarity import ConstantPatternError, similarity
 
 if TYPE_CHECKING:
@@ -37,11 +38,22 @@ FURTHER = (
     "rsa_crossvalidated",
     "identification",
     "shift",
+    "decoding_p",
+    "procrustes_p",
+    "procrustes_null",
+    "neighbours_p",
 )
 
 
 def further_measures(
-    stack: Stack, patterns: Stack, words: WordGeometry, *, kind: str, ties: str, folds: int
+    stack: Stack,
+    patterns: Stack,
+    words: WordGeometry,
+    *,
+    kind: str,
+    ties: str,
+    folds: int,
+    permutations: NDArray[np.int64],
 ) -> dict[str, Array]:
     """One number per condition for each measure of `FURTHER`; NaN where there is none.
 
@@ -52,6 +64,7 @@ def further_measures(
         kind: similarity, ``"pearson"`` or ``"cosine"``.
         ties: rule of the 2 vs 2 test.
         folds: ``M``.
+        permutations: ``(B, C)`` relabellings for the p-values, and the null mean of Procrustes; B = 0 for none.
     """
     conditions = range(len(stack.own))
     columns = {name: np.full(len(conditions), np.nan) for name in FURTHER}
@@ -64,6 +77,9 @@ def further_measures(
                     continue
         biased = biased_cka(stack.gram(s).raw, words.gram.raw)
         columns["cka_biased"][s], columns["cka_biased_null"][s] = biased
+        if len(permutations):
+            for name, value in _nulls(stack, words, s, kind, ties, permutations, columns).items():
+                columns[name][s] = value
         if folds > 1:
             columns["rsa_crossvalidated"][s] = _crossvalidated_alignment(patterns, words, s, kind, folds)
     return columns
@@ -83,6 +99,35 @@ def _with_words(stack: Stack, words: WordGeometry, s: int, kind: str, ties: str)
         "procrustes": lambda: overlap(unit_patterns(gram.raw), words.patterns),
         "neighbours": lambda: float(neighbour_overlap(similarity(gram, kind), words.similarity, k=k).value),
     }
+
+
+def _nulls(
+    stack: Stack,
+    words: WordGeometry,
+    s: int,
+    kind: str,
+    ties: str,
+    permutations: NDArray[np.int64],
+    columns: dict[str, Array],
+) -> dict[str, float]:
+    """p-values, each layer by itself, against relabelled words; and what Procrustes gives by chance."""
+    gram = stack.gram(s)
+    word_products = words.gram.centred if kind == "pearson" else words.gram.raw
+    k = neighbours(len(words.similarity))
+    try:
+        nulls = {
+            "decoding": decoding_null(gram.raw, word_products, permutations, ties=ties),
+            "procrustes": procrustes_null(gram.raw, words.gram.raw, permutations),
+            "neighbours": neighbour_null(similarity(gram, kind), words.similarity, permutations, k=k),
+        }
+    except ConstantPatternError:
+        return {}
+    tested = {
+        f"{name}_p": float(resampled_p(columns[name][s : s + 1], null[:, None], tail="upper").raw[0])
+        for name, null in nulls.items()
+        if np.isfinite(columns[name][s])
+    }
+    return {**tested, "procrustes_null": float(nulls["procrustes"].mean())}
 
 
 def _beside_clean(patterns: Stack, s: int, kind: str, folds: int) -> dict[str, Callable[[], float]]:

@@ -31,6 +31,8 @@ class Options:
             its image sets.
         further: whether to take the measures, too, that no verdict rests on (`advwindow.window.further.FURTHER`); with
             1,000 concepts they take about as long as all the rest.
+        further_permutations: relabellings for p-values of decoding, Procrustes and neighbours (each layer by itself)
+            and the null mean of Procrustes; 0 for none. With 1,000 concepts a relabelling takes about 40 ms a layer.
         correction: how p-values are adjusted over layers: ``"max-t"`` (step-down, family-wise), ``"bh"`` or ``"by"``
             (false discovery rate).
         seed: of all random streams.
@@ -45,6 +47,7 @@ class Options:
     two_vs_two_permutations: int | None = None
     image_sets: bool = False
     further: bool = True
+    further_permutations: int = 0
     correction: str = "max-t"
     seed: int = 0
 

@@ -10,6 +10,7 @@ from advwindow.window.further import FURTHER, further_measures, neighbours
 from advwindow.window.geometry import word_geometry
 from advwindow.window.grams import gram_of
 from advwindow.window.neighbours import neighbour_overlap
+from advwindow.window.permutation import label_permutations
 from advwindow.window.procrustes import procrustes
 from tests.window.helpers import evidence_of, rng, shared_factors
 
@@ -20,12 +21,20 @@ def several(rows, *, noise=1.0, seed=0, folds=FOLDS):
     return np.vstack([rows + noise * rng(seed + fold).normal(size=rows.shape) for fold in range(folds)])
 
 
-def measured(words, parts, *, folds=FOLDS, kind="pearson"):
+def measured(words, parts, *, folds=FOLDS, kind="pearson", count=0):
     evidence = evidence_of(words, {"late": parts}, folds=folds)
     patterns = evidence.layers["late"].stack
     evidence = type(evidence)(**vars(evidence) | {"similarity": kind})
     stack = patterns.averaged(evidence.weights)
-    return further_measures(stack, patterns, word_geometry(evidence, "toy"), kind=kind, ties="half", folds=folds)
+    return further_measures(
+        stack,
+        patterns,
+        word_geometry(evidence, "toy"),
+        kind=kind,
+        ties="half",
+        folds=folds,
+        permutations=label_permutations(count, len(words), seed=0),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +141,7 @@ def test_concepts_that_do_not_differ_have_no_shift():
 
 def test_one_fold_has_no_crossvalidation():
     words, clean, attacked = shared_factors(CONCEPTS)
-    found = measured(words, [clean, attacked], folds=1)
+    found = measured(words, [clean, attacked], folds=1, count=19)
     for name in ("rsa_crossvalidated", "shift"):
         assert np.isnan(found[name]).all()
     for name in set(FURTHER) - {"rsa_crossvalidated", "shift"}:
@@ -158,7 +167,24 @@ def test_neighbours_are_a_quarter_of_the_others_at_most_ten(concepts, k):
 
 def test_the_table_shows_them(world):
     words, parts = world
-    layers = analyse(evidence_of(words, {"late": parts}, folds=FOLDS), Options(permutations=19)).layers
-    found = measured(words, parts)
+    options = Options(permutations=19, further_permutations=19)
+    layers = analyse(evidence_of(words, {"late": parts}, folds=FOLDS), options).layers
+    found = measured(words, parts, count=19)
     for name in FURTHER:
         assert layers[name].to_list() == pytest.approx(found[name].tolist()), name
+
+
+def test_relabelling_gives_p_values_and_what_procrustes_is_by_chance(world):
+    words, parts = world
+    plain, tested = measured(words, parts), measured(words, parts, count=199)
+    tests = ("decoding_p", "procrustes_p", "neighbours_p", "procrustes_null")
+    assert all(np.isnan(plain[name]).all() for name in tests)
+    mean = np.vstack(np.split(parts[0], FOLDS)).reshape(FOLDS, CONCEPTS, -1).mean(0)
+    orders = label_permutations(199, CONCEPTS, seed=0)
+    null = [procrustes(mean @ mean.T, words[order] @ words[order].T).value for order in orders]
+    assert tested["procrustes_null"][0] == pytest.approx(np.mean(null))
+    assert tested["procrustes_p"][0] == (1 + sum(value >= plain["procrustes"][0] - 1e-9 for value in null)) / 200
+    wins = [decoding_two_vs_two(mean @ mean.T, gram_of(words[order]).centred).accuracy for order in orders]
+    assert tested["decoding_p"][0] == (1 + sum(value >= plain["decoding"][0] - 1e-9 for value in wins)) / 200
+    report = analyse(evidence_of(words, {"late": [mean, mean]}), Options(permutations=99, further_permutations=99))
+    assert report.layers["neighbours_p"].null_count() == 0
