@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from advwindow.window.evidence import Evidence
     from advwindow.window.geometry import WordGeometry
+    from advwindow.window.grams import Stack
     from advwindow.window.options import Options
 
     Array = NDArray[np.float64]
@@ -49,6 +50,34 @@ class Numbers:
     pairs: Array
 
 
+class _Study(NamedTuple):
+    """What all layers are measured with.
+
+    Attributes:
+        evidence: of all layers.
+        options: how to measure.
+        words: the geometry of the first word space.
+        coins: ``(1 + B, C)`` for the swap test, the first row zeros.
+        relabelled: ``(B', C)`` relabellings for the further measures.
+        agreement: of the word spaces, None with a single one.
+    """
+
+    evidence: Evidence
+    options: Options
+    words: WordGeometry
+    coins: Array
+    relabelled: NDArray[np.int64]
+    agreement: float | None
+
+
+class _Measured(NamedTuple):
+    """One layer: its geometry, further numbers ``(S,)`` by name, and the scores of its image sets with their null."""
+
+    geometry: LayerGeometry
+    further: dict[str, Array]
+    sets: tuple[Array, Array] | None
+
+
 def compute(evidence: Evidence, options: Options) -> Numbers:
     """Measures, tests and intervals for every layer and condition.
 
@@ -58,69 +87,76 @@ def compute(evidence: Evidence, options: Options) -> Numbers:
         UserError: too few concepts, or a word without variance.
     """
     assert evidence.conditions[0] == CLEAN
-    words = word_geometry(evidence, next(iter(evidence.spaces)))
-    for space in list(evidence.spaces)[1:]:
-        word_geometry(evidence, space)
-    concepts, folds = len(evidence.concepts), len(evidence.counts)
-    shape = (len(evidence.conditions), concepts)
-    coins = np.vstack([np.zeros(concepts), swap_coins(options.permutations, concepts, seed=options.seed)])
-    relabelled = label_permutations(options.further_permutations, concepts, seed=options.seed)
-    agreement = words_reliability(evidence, options.measure)
-    layers: dict[str, LayerGeometry] = {}
+    study = _study(evidence, options)
+    measured, pairs, defects = _measure_all(study)
+    geometries = [each.geometry for each in measured.values()]
+    found = _sound_columns(evidence, geometries, pairs, study.words, options) if measured else {}
+    for each in list(measured.values())[:1]:
+        found |= {name: np.stack([other.further[name] for other in measured.values()]) for name in each.further}
+    sets = [each.sets for each in measured.values() if each.sets is not None]
+    if sets:
+        found |= _set_tests(sets, options)
+    sound = np.array([name in measured for name in evidence.layers])
+    columns = {name: _spread(values, sound) for name, values in found.items()}
+    columns["displacement"] = np.stack([layer.displacement for layer in evidence.layers.values()])
+    columns |= image_tests(evidence, study.words.similarity, options)
+    shape = (-1, len(evidence.conditions), len(evidence.concepts))
+    by_concept = {
+        name: _spread(np.array([getattr(each, field) for each in geometries]).reshape(shape), sound)
+        for name, field in (("two_vs_two", "per_concept"), ("loss", "loss"), ("loss_q", "loss_q"))
+    }
+    layers = {name: each.geometry for name, each in measured.items()}
+    return Numbers(columns, by_concept, layers, defects, pairs)
+
+
+def _study(evidence: Evidence, options: Options) -> _Study:
+    words, *_ = [word_geometry(evidence, space) for space in evidence.spaces]
+    concepts = len(evidence.concepts)
+    return _Study(
+        evidence,
+        options,
+        words,
+        np.vstack([np.zeros(concepts), swap_coins(options.permutations, concepts, seed=options.seed)]),
+        label_permutations(options.further_permutations, concepts, seed=options.seed),
+        words_reliability(evidence, options.measure),
+    )
+
+
+def _measure_all(study: _Study) -> tuple[dict[str, _Measured], Array, dict[str, str]]:
+    """Every layer that has a geometry, all pair values ``(K, N)`` in one place, and why the others have none."""
+    evidence, concepts = study.evidence, len(study.evidence.concepts)
+    measured: dict[str, _Measured] = {}
     # With 1,000 concepts 4 MB for each layer and condition, so there is to be one copy only.
     pairs = np.empty((len(evidence.layers), len(evidence.conditions), concepts * (concepts - 1) // 2))
-    further: list[dict[str, Array]] = []
-    sets: list[tuple[Array, Array]] = []
     defects: dict[str, str] = {}
     for name, layer in evidence.layers.items():
-        stack = layer.stack.averaged(evidence.weights) if folds > 1 else layer.stack
+        patterns = layer.stack
+        stack = patterns.averaged(evidence.weights) if len(evidence.counts) > 1 else patterns
         try:
-            geometry = layer_geometry(stack, words, coins, kind=evidence.similarity, options=options)
+            found = _measure(study, stack, patterns)
         except ConstantPatternError as error:
             defects[name] = defect(evidence, stack, error)
             continue
-        own = pairs[len(layers)]
-        own[:] = geometry.pairs
-        layers[name] = replace(geometry, pairs=own)
-        more = (
-            further_measures(
-                stack,
-                layer.stack,
-                words,
-                kind=evidence.similarity,
-                ties=options.ties,
-                folds=folds,
-                permutations=relabelled,
-            )
-            if options.further
-            else {}
+        own = pairs[len(measured)]
+        own[:] = found.geometry.pairs
+        measured[name] = found._replace(geometry=replace(found.geometry, pairs=own))
+    return measured, pairs[: len(measured)].reshape(-1, pairs.shape[-1]), defects
+
+
+def _measure(study: _Study, stack: Stack, patterns: Stack) -> _Measured:
+    """One layer, from the products of its concept means and of its means by fold."""
+    evidence, words, options = study.evidence, study.words, study.options
+    kind, folds = evidence.similarity, len(evidence.counts)
+    geometry = layer_geometry(stack, words, study.coins, kind=kind, options=options)
+    alignment = geometry.rsa_spearman if options.measure == "spearman" else geometry.rsa_pearson
+    further = ceiling_columns(patterns, alignment, study.agreement, evidence=evidence, options=options)
+    if options.further:
+        further |= further_measures(
+            stack, patterns, words, kind=kind, ties=options.ties, folds=folds, permutations=study.relabelled
         )
-        further.append(
-            more
-            | ceiling_columns(
-                layer.stack,
-                getattr(layers[name], f"rsa_{options.measure}"),
-                agreement,
-                evidence=evidence,
-                options=options,
-            )
-        )
-        if options.image_sets and not words.flat.any():
-            sets.append(set_scores(layer.stack, words, kind=evidence.similarity, options=options, folds=folds))
-    together = pairs[: len(layers)].reshape(-1, pairs.shape[-1])
-    found = _sound_columns(evidence, list(layers.values()), together, words, options) if layers else {}
-    found |= {name: np.stack([each[name] for each in further]) for name in (further[0] if further else ())}
-    if sets:
-        found |= _set_tests(sets, options)
-    sound = np.array([name in layers for name in evidence.layers])
-    columns = {name: _spread(values, sound) for name, values in found.items()}
-    columns["displacement"] = np.stack([layer.displacement for layer in evidence.layers.values()])
-    columns |= image_tests(evidence, words.similarity, options)
-    by_concept = {
-        name: _spread(np.array([getattr(layer, field) for layer in layers.values()]).reshape(-1, *shape), sound)
-        for name, field in (("two_vs_two", "per_concept"), ("loss", "loss"), ("loss_q", "loss_q"))
-    }
-    return Numbers(columns, by_concept, layers, defects, together)
+    scored = options.image_sets and not words.flat.any()
+    sets = set_scores(patterns, words, kind=kind, options=options, folds=folds) if scored else None
+    return _Measured(geometry, further, sets)
 
 
 def _spread(values: Array, sound: NDArray[np.bool_]) -> Array:
