@@ -11,6 +11,7 @@ from advwindow.window.ceilings import ceiling_columns, words_reliability
 from advwindow.window.dyadic import Covariance, dyadic_covariance, intervals, ratio_intervals
 from advwindow.window.effects import cohens_q, z_against_null
 from advwindow.window.evidence import CLEAN, NOISE
+from advwindow.window.families import contrasts, upper_p
 from advwindow.window.further import further_measures
 from advwindow.window.geometry import LayerGeometry, defect, layer_geometry, word_geometry
 from advwindow.window.images import image_tests
@@ -191,7 +192,7 @@ def _alignment_tests(estimate: Array, pairs: Array, words: WordGeometry, options
     null = correlation_null(pairs, words.matrix(options.measure), permutations).reshape(-1, *estimate.shape)
     low, high, chance = np.quantile(null, [0.025, 0.975, 0.95], axis=0)
     return {
-        **_upper_p("alignment", estimate, null, options),
+        **upper_p("alignment", estimate, null, correction=options.correction),
         "alignment_z": np.stack(
             [z_against_null(estimate[:, s], null[:, :, s]) for s in range(estimate.shape[1])], axis=1
         ),
@@ -210,7 +211,7 @@ def _two_vs_two_tests(
     permutations = label_permutations(count, len(words.similarity), seed=options.seed)
     geometries = np.concatenate([layer.similarity for layer in layers if layer.similarity is not None])
     null = two_vs_two_null(geometries, words.similarity, permutations, ties=options.ties)
-    return _upper_p("two_vs_two", estimate, null.reshape(-1, *estimate.shape), options)
+    return upper_p("two_vs_two", estimate, null.reshape(-1, *estimate.shape), correction=options.correction)
 
 
 def _set_tests(sets: list[tuple[Array, Array]], options: Options) -> dict[str, Array]:
@@ -219,31 +220,13 @@ def _set_tests(sets: list[tuple[Array, Array]], options: Options) -> dict[str, A
     scored: NDArray[np.bool_] = np.isfinite(estimate.sum(1))
     if not len(null) or not scored.any():
         return {"two_vs_two_sets": estimate}
-    tests = _upper_p("two_vs_two_sets", estimate[scored], null[:, scored], options)
+    tests = upper_p("two_vs_two_sets", estimate[scored], null[:, scored], correction=options.correction)
     return {"two_vs_two_sets": estimate, **{name: _spread(values, scored) for name, values in tests.items()}}
-
-
-def _upper_p(name: str, estimate: Array, null: Array, options: Options) -> dict[str, Array]:
-    """p-values ``(L, S)`` for large values; each condition is a family of its layers."""
-    tests = [
-        resampled_p(estimate[:, s], null[:, :, s], tail="upper", correction=options.correction)
-        for s in range(estimate.shape[1])
-    ]
-    return {
-        f"{name}_p": np.stack([test.raw for test in tests], axis=1),
-        f"{name}_p_adjusted": np.stack([test.adjusted for test in tests], axis=1),
-    }
-
-
-def _contrasts(shape: tuple[int, ...], plus: int, minus: int | None = None) -> Array:
-    """Combinations of the ``L * S`` alignments: condition `plus`, less condition `minus`, layer by layer."""
-    each = np.eye(shape[0] * shape[1]).reshape(*shape, -1)
-    return each[:, plus] if minus is None else each[:, plus] - each[:, minus]
 
 
 def _alignment_intervals(estimate: Array, covariance: Covariance, options: Options) -> dict[str, Array]:
     found = [
-        intervals(estimate[:, s], covariance, _contrasts(estimate.shape, s), seed=options.seed)
+        intervals(estimate[:, s], covariance, contrasts(estimate.shape, s), seed=options.seed)
         for s in range(estimate.shape[1])
     ]
     names = ("se", "ci_low", "ci_high", "band_low", "band_high", "upper")
@@ -255,13 +238,13 @@ def _drift(estimate: Array, swapped: Array, covariance: Covariance, options: Opt
     columns = {name: np.full(estimate.shape, np.nan) for name in _DRIFT}
     for s in range(1, estimate.shape[1]):
         drift = estimate[:, 0] - estimate[:, s]
-        one = intervals(drift, covariance, _contrasts(estimate.shape, 0, s), seed=options.seed)
+        one = intervals(drift, covariance, contrasts(estimate.shape, 0, s), seed=options.seed)
         test = resampled_p(swapped[:, s, 0], swapped[:, s, 1:].T, tail="both", correction=options.correction)
         kept = ratio_intervals(
             estimate[:, s],
             estimate[:, 0],
             covariance=covariance,
-            contrasts=(_contrasts(estimate.shape, s), _contrasts(estimate.shape, 0)),
+            contrasts=(contrasts(estimate.shape, s), contrasts(estimate.shape, 0)),
             seed=options.seed,
         )
         found = (
@@ -298,7 +281,7 @@ def _beyond_noise(
         noise = conditions.index(NOISE)
         for s in set(range(1, len(conditions))) - {noise}:
             difference = estimate[:, noise] - estimate[:, s]
-            one = intervals(difference, covariance, _contrasts(estimate.shape, noise, s), seed=options.seed)
+            one = intervals(difference, covariance, contrasts(estimate.shape, noise, s), seed=options.seed)
             for name, values in zip(names, (difference, one.low, one.high), strict=True):
                 columns[name][:, s] = values
     return columns

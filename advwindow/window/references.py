@@ -14,7 +14,7 @@ import polars as pl
 from advwindow.window.alignment import pair_matrix, pair_values, unit_pairs
 from advwindow.window.dyadic import dyadic_covariance, intervals
 from advwindow.window.evidence import CLEAN
-from advwindow.window.multiplicity import resampled_p
+from advwindow.window.families import contrasts, upper_p
 from advwindow.window.permutation import correlation_null, label_permutations
 from advwindow.window.similarity import ConstantPatternError, similarity
 
@@ -153,11 +153,10 @@ def _drifts(
     estimate = (pairs @ reference).reshape(shape)
     covariance = dyadic_covariance(pairs, reference, len(evidence.concepts))
     columns = {name: np.full(shape, np.nan) for name in ("drift", "drift_ci_low", "drift_ci_high")}
-    each = np.eye(pairs.shape[0]).reshape(*shape, -1)
     for s, condition in enumerate(evidence.conditions):
         if condition != CLEAN:
             drift = estimate[:, 0] - estimate[:, s]
-            spread = intervals(drift, covariance, each[:, 0] - each[:, s], seed=options.seed)
+            spread = intervals(drift, covariance, contrasts(shape, 0, s), seed=options.seed)
             for name, values in zip(columns, (drift, spread.low, spread.high), strict=True):
                 columns[name][:, s] = values
     return {"alignment": estimate, **columns}
@@ -169,13 +168,7 @@ def _tests(
     matrix = pair_matrix(reference, permutations.shape[1])
     null = correlation_null(pairs, matrix, permutations).reshape(-1, *shape)
     estimate = (pairs @ reference).reshape(shape)
-    tests = [
-        resampled_p(estimate[:, s], null[:, :, s], tail="upper", correction=options.correction) for s in range(shape[1])
-    ]
-    return {
-        "alignment_p": np.stack([test.raw for test in tests], axis=1),
-        "alignment_p_adjusted": np.stack([test.adjusted for test in tests], axis=1),
-    }
+    return upper_p("alignment", estimate, null, correction=options.correction)
 
 
 def _partial(pairs: Array, reference: Reference, pixels: Array | None, shape: tuple[int, int]) -> Array:
