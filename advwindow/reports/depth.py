@@ -11,16 +11,14 @@ import polars as pl
 
 from advwindow.reports.findings import best_layer, headline, layer_name
 from advwindow.reports.text import attack_name, listing, norm_name, number, printable, short_names, shorten
-from advwindow.window import Verdict
-from advwindow.window.effects import area_between, first_layers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from advwindow.reports.reading import Attacked, Study
-    from advwindow.window.effects import FirstLayers
 
 _FAMILY = ("attack", "norm", "parameters", "target")
+_DAMAGE = ("eroding", "collapsing", "hijacked")
 _NAME_WIDTH, _TITLE_WIDTH = 28, 44
 _MOST_FAMILIES, _MOST_TOLD = 3, 3
 #: Networks of up to so many layers are shown whole, of longer ones so many layers.
@@ -46,26 +44,14 @@ def evenly(names: Sequence[str]) -> list[str]:
     return [names[place] for place in np.linspace(0, len(names) - 1, _THINNED).round().astype(int)]
 
 
-def first_broken(attack: Attacked) -> FirstLayers:
-    """The first eroding, collapsing and hijacked layer under an attack."""
-    rows = attack.rows()
-    verdicts = [Verdict(verdict) for verdict in rows["verdict"]]
-    return first_layers([str(name) for name in rows["layer"]], verdicts, rows["hijacked"].to_list())
-
-
-def mean_drift(attack: Attacked, condition: str = "attack") -> float | None:
-    """Drift averaged over depth; None without such rows."""
-    clean, left = (_alignment(attack.rows(each)) for each in ("clean", condition))
-    return area_between(clean, left) if len(left) else None
-
-
 def beginning_rows(study: Study) -> list[dict[str, str]]:
     """One line per attack: where each kind of damage begins, and the drift averaged over depth."""
     rows = []
     for attack in study.attacks:
-        found = first_broken(attack)
-        places = {kind: layer_name(attack, layer) if layer else "–" for kind, layer in found._asdict().items()}
-        drifts = {"drift": number(mean_drift(attack)), "noise": number(mean_drift(attack, "noise"))}
+        found, noise = (_condition(attack, condition) for condition in ("attack", "noise"))
+        layers = {kind: found[f"first_{kind}"] for kind in _DAMAGE}
+        places = {kind: layer_name(attack, layer) if layer else "–" for kind, layer in layers.items()}
+        drifts = {"drift": number(found["area"]), "noise": number(noise["area"] if noise else None)}
         rows.append({"attack": shorten(attack.title, _TITLE_WIDTH), **places, **drifts})
     return rows
 
@@ -94,7 +80,7 @@ def depth_sentences(study: Study) -> list[str]:
     first = headline(study)
     firsts: dict[str, list[str]] = {}
     for attack in study.attacks:
-        layer = first_broken(attack).eroding
+        layer = _condition(attack, "attack")["first_eroding"]
         if layer:
             firsts.setdefault(layer, []).append(attack.title)
     told = [f"{layer_name(first, layer)} ({_some(firsts[layer])})" for layer in study.names if layer in firsts]
@@ -107,8 +93,10 @@ def depth_sentences(study: Study) -> list[str]:
     return sentences
 
 
-def _alignment(rows: pl.DataFrame) -> np.ndarray:
-    return rows["alignment"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+def _condition(attack: Attacked, condition: str) -> dict[str, Any]:
+    """The row of a condition; empty without such a one."""
+    rows = attack.conditions.filter(pl.col("condition") == condition)
+    return rows.row(0, named=True) if len(rows) else {}
 
 
 def _half_life_table(

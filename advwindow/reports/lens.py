@@ -107,7 +107,7 @@ def _images(attack: Attacked, wanted: Sequence[int]) -> list[int]:
             raise UserError(
                 "no image of this number has a word trace",
                 got=image,
-                expected=f"one of {', '.join(map(str, known))}: the first attacked images whose label has a word",
+                expected=f"one of {', '.join(map(str, known))}: evenly spaced attacked images whose label has a word",
             )
     return list(dict.fromkeys(wanted)) or known[:1]
 

@@ -28,6 +28,9 @@ VERDICTS = ("unanchored", "intact", "eroded", "collapsed")
 #: Level of all tests in a run.
 ALPHA = 0.05
 
+# What a subject has in common with a table of half-lives, besides the words.
+_SUBJECT = ("model", "images", "seed")
+
 
 class Subject(NamedTuple):
     """What is studied: everything about a cell but the attack."""
@@ -53,6 +56,7 @@ class Attacked:
         summary: the cell's plain numbers.
         samples: one row per image.
         layers: one row per layer and condition.
+        conditions: one row per condition but clean: drift averaged over depth, and where each kind of damage begins.
         concepts: one row per layer, condition and concept.
         references: one row per reference (word spaces, pixels), layer and condition.
         agreement: one row per pair of references.
@@ -66,6 +70,7 @@ class Attacked:
     summary: Mapping[str, Any]
     samples: pl.DataFrame
     layers: pl.DataFrame
+    conditions: pl.DataFrame
     concepts: pl.DataFrame
     references: pl.DataFrame
     agreement: pl.DataFrame
@@ -97,14 +102,24 @@ class Study:
         title: what tells it from the other studies of the run.
         attacks: finished cells.
         audits: what the audit of one of them found, by the attack's title; empty where none was made.
-        half_lives: one row per layer and attack that was made at several budgets; empty where none was.
+        run: where it is from.
     """
 
     subject: Subject
     title: str
     attacks: tuple[Attacked, ...]
     audits: Mapping[str, Audit]
-    half_lives: pl.DataFrame
+    run: RunDirectory
+
+    @property
+    def half_lives(self) -> pl.DataFrame:
+        """One row per layer and attack that was made at several budgets; empty where none was.
+
+        It reads all Grams of the run, so it is computed when it is asked for.
+        """
+        found = run_half_lives(self.run)
+        same = pl.col("words").str.replace_all(", ", " + ", literal=True) == self.subject.words
+        return found.filter(same, *(pl.col(field) == getattr(self.subject, field) for field in _SUBJECT))
 
     @property
     def layers(self) -> dict[str, pl.DataFrame]:
@@ -136,7 +151,7 @@ def read_studies(run: RunDirectory) -> list[Study]:
             fix=f"advwindow attack {run.path / 'sweep.toml'} --out {run.path}",
         )
     subjects = list(dict.fromkeys(Subject.of(spec) for spec in done))
-    names, half_lives = titles(run.specs), run_half_lives(run)
+    names = titles(run.specs)
     return [
         Study(
             subject,
@@ -147,18 +162,10 @@ def read_studies(run: RunDirectory) -> list[Study]:
                 for spec in done
                 if Subject.of(spec) == subject and (found := run.audit(spec)) is not None
             },
-            _lived(half_lives, subject),
+            run,
         )
         for subject in subjects
     ]
-
-
-def _lived(half_lives: pl.DataFrame, subject: Subject) -> pl.DataFrame:
-    if half_lives.is_empty():
-        return half_lives
-    same = pl.col("words").str.replace_all(", ", " + ", literal=True) == subject.words
-    fields = (pl.col(field) == getattr(subject, field) for field in ("model", "images", "seed"))
-    return half_lives.filter(same, *fields)
 
 
 def titles(specs: Sequence[CellSpec]) -> dict[str, str]:
@@ -198,6 +205,7 @@ def _read(run: RunDirectory, spec: CellSpec, title: str) -> Attacked:
         summary=run.summary(spec),
         samples=run.table(spec, "samples"),
         layers=run.table(spec, "layers"),
+        conditions=run.table(spec, "conditions"),
         concepts=run.table(spec, "concepts"),
         references=run.table(spec, "references"),
         agreement=run.table(spec, "agreement"),

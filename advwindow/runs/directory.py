@@ -31,10 +31,10 @@ from advwindow.runs.atomic import (
 from advwindow.runs.spec import CellSpec, short_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SCHEMA_VERSION = 1
-TABLES = ("samples", "layers", "concepts", "references", "agreement", "trace", "words")
+TABLES = ("samples", "layers", "conditions", "concepts", "references", "agreement", "trace", "words")
 _CELL_FILES = ("cell.json", "grams.safetensors", "pictures.safetensors", *(f"{name}.parquet" for name in TABLES))
 
 
@@ -192,10 +192,19 @@ class RunDirectory:
         """One of `TABLES` of a finished cell."""
         return pl.read_parquet(self._folder(spec) / f"{name}.parquet")
 
-    def arrays(self, spec: CellSpec, name: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        """Arrays and metadata of ``"grams"``, ``"pictures"`` or (if kept) ``"adversarial"`` of a finished cell."""
+    def arrays(
+        self, spec: CellSpec, name: str, *, wanted: Callable[[str], bool] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """Arrays and metadata of ``"grams"``, ``"pictures"`` or (if kept) ``"adversarial"`` of a finished cell.
+
+        Args:
+            spec: of the cell.
+            name: of the file.
+            wanted: which arrays to read, by their names; all if None.
+        """
         with safe_open(self._folder(spec) / f"{name}.safetensors", "numpy") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            names = [key for key in file.keys() if wanted is None or wanted(key)]  # noqa: SIM118 - it has no iterator
+            return {key: file.get_tensor(key) for key in names}, dict(file.metadata() or {})
 
     def tables(self, name: str) -> pl.DataFrame:
         """One of `TABLES` of all finished cells, with the columns ``cell``, ``model``, ``condition`` in front."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from advwindow.attacks import MINIMAL, parse_eps
+from advwindow.errors import UserError
 from advwindow.window import HALF_LIVES, Evidence, Options, half_lives, pixel_levels
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from advwindow.runs.directory import RunDirectory
     from advwindow.runs.spec import CellSpec
 
 _SUBJECT = ("model", "images", "words", "seed", "attack", "norm", "parameters", "target")
+_SCHEMA = dict.fromkeys(_SUBJECT, pl.String) | {"seed": pl.Int64} | HALF_LIVES
 
 
 def run_half_lives(run: RunDirectory) -> pl.DataFrame:
@@ -23,23 +28,62 @@ def run_half_lives(run: RunDirectory) -> pl.DataFrame:
 
     Returns:
         The columns of `advwindow.window.half_lives` with what was attacked in front: ``model, images, words, seed,
-        attack, norm, parameters`` (JSON), ``target``. No rows where no attack has several budgets.
+        attack, norm, parameters`` (JSON), ``target``. No rows where no attack has several budgets. A layer whose cells
+        cannot be compared (computed on two machines, say, so that the clean images look different) has no half-life;
+        its ``text`` is ``not compared``, its ``note`` tells why.
     """
+    return _curves(run, tuple(spec.cell_id for spec in run.done()))
+
+
+@lru_cache(maxsize=2)
+def _curves(run: RunDirectory, finished: tuple[str, ...]) -> pl.DataFrame:
+    """Kept, as several readers ask for the same: a finished cell does not change."""
     groups: dict[str, list[CellSpec]] = defaultdict(list)
-    for spec in run.done():
-        if spec.eps != MINIMAL:
+    for spec in run.specs:
+        if spec.eps != MINIMAL and spec.cell_id in finished:
             groups[spec.model_dump_json(exclude={"eps"})].append(spec)
     tables = [_table(run, specs) for specs in groups.values() if len(specs) > 1]
-    schema = dict.fromkeys(_SUBJECT, pl.String) | {"seed": pl.Int32} | HALF_LIVES
-    return pl.concat(tables) if tables else pl.DataFrame(schema=schema)
+    return pl.concat([pl.DataFrame(schema=_SCHEMA), *tables])
 
 
-def _table(run: RunDirectory, specs: list[CellSpec]) -> pl.DataFrame:
+def _table(run: RunDirectory, specs: Sequence[CellSpec]) -> pl.DataFrame:
     first = specs[0]
-    evidence = {parse_eps(spec.eps): Evidence.from_arrays(*run.arrays(spec, "grams")) for spec in specs}
+    told = first.model_dump(mode="json") | {"parameters": json.dumps(first.parameters), "words": ", ".join(first.words)}
+    return pl.concat([_row(run, specs, layer) for layer in _layers(run, specs)]).select(
+        *(pl.lit(told[name], _SCHEMA[name]).alias(name) for name in _SUBJECT), pl.all()
+    )
+
+
+def _row(run: RunDirectory, specs: Sequence[CellSpec], layer: str) -> pl.DataFrame:
+    """One layer by itself: all Grams of all cells at once may be more than fits into memory."""
+    first = specs[0]
     options = Options(measure=first.measure, permutations=first.permutations, seed=first.seed)
     show = pixel_levels if first.norm == "linf" else "{:.3g}".format
-    told = first.model_dump(mode="json") | {"parameters": json.dumps(first.parameters), "words": ", ".join(first.words)}
-    return half_lives(evidence, options=options, show=show).select(
-        *(pl.lit(told[name]).alias(name) for name in _SUBJECT), pl.all()
+    try:
+        evidence = {parse_eps(spec.eps): _evidence(run, spec, layer) for spec in specs}
+        return half_lives(evidence, options=options, show=show)
+    except UserError as error:
+        note = f"Not compared: {str(error).partition(' Fix: ')[0]}"  # a reader of a finished run cannot mend it
+        return pl.DataFrame([(layer, None, None, None, "not compared", note)], schema=HALF_LIVES, orient="row")
+
+
+def _layers(run: RunDirectory, specs: Sequence[CellSpec]) -> list[str]:
+    """Layers of all cells, in the order of the network."""
+    return list(dict.fromkeys(layer for spec in specs for layer in _told(run, spec)["layers"]))
+
+
+def _told(run: RunDirectory, spec: CellSpec) -> dict[str, list[str]]:
+    told = json.loads(run.arrays(spec, "grams", wanted=lambda _: False)[1]["evidence"])
+    assert isinstance(told, dict)
+    return told
+
+
+def _evidence(run: RunDirectory, spec: CellSpec, layer: str) -> Evidence:
+    """What a cell holds of one layer; of none if it has no such layer."""
+    own = f"layers/{layer}/"
+    arrays, metadata = run.arrays(
+        spec, "grams", wanted=lambda key: not key.startswith("layers/") or key.startswith(own)
     )
+    told = json.loads(metadata["evidence"])
+    told["layers"] = [name for name in told["layers"] if name == layer]
+    return Evidence.from_arrays(arrays, metadata | {"evidence": json.dumps(told)})

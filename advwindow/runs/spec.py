@@ -8,7 +8,7 @@ import json
 from pydantic import BaseModel, ConfigDict
 
 #: Raise it when the same specification would give other numbers; older results are then computed anew, never mixed.
-RESULT_VERSION = 2
+RESULT_VERSION = 3
 
 Scalar = str | int | float | bool | None
 
@@ -33,7 +33,7 @@ class CellSpec(BaseModel):
         seed: seed of all private random streams.
         layers: patterns of layer names; empty for the default choice.
         pooling: how maps and tokens are reduced.
-        similarity: how concepts are compared within a space.
+        similarity: how concepts are compared within a space, and words to rank targets.
         measure: the alignment that drives drift and verdicts.
         permutations: draws of every permutation test.
         folds: image sets per concept; None for as many as the images allow.

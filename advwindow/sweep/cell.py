@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -73,6 +74,7 @@ def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResu
         tables={
             "samples": _samples(study, outcome),
             "layers": report.layers,
+            "conditions": report.conditions,
             "concepts": report.concepts,
             "references": report.references,
             "agreement": report.agreement,
@@ -96,7 +98,7 @@ def _attack(spec: CellSpec, study: Study, transport: Transport) -> Outcome:
             study.labels,
             ids=study.images.ids,
             seed=spec.seed,
-            words=study.word_order,
+            words=partial(study.word_order, spec.similarity),
         )
     return perform(
         spec.attack,
@@ -132,13 +134,24 @@ def _look(spec: CellSpec, study: Study, outcome: Outcome, tried: Tensor, transpo
         seed=spec.seed,
         batch_size=transport.batch_size,
     )
-    wrong = outcome.prediction if outcome.target is None else outcome.target
     return window.compare(
         study.observed(window, tried),
         attacked,
         noise=matched_noise(clean, attacked, Norm(spec.norm), ids=ids, seed=spec.seed),
-        predictions=wrong[tried],
+        predictions=_rivals(study, outcome)[tried],
     )
+
+
+def _rivals(study: Study, outcome: Outcome) -> Tensor:
+    """The class whose word the 1 vs 2 test holds against the true one's, for each attacked image.
+
+    The target where it was reached, of an untargeted attack the prediction; elsewhere the true class itself, so that
+    there is no trial (Words as a Window tests successful attacks). Clean images and noise have no target: there the
+    network's own wrong predictions are held against the truth.
+    """
+    if outcome.target is None:
+        return outcome.prediction
+    return torch.where(outcome.success, outcome.target, study.labels)
 
 
 def _summary(spec: CellSpec, study: Study, outcome: Outcome, report: WindowReport) -> dict[str, Any]:

@@ -69,10 +69,10 @@ class Study:
             self._observations[key] = window.observe(self.pixels[tried], self.labels[tried])
         return self._observations[key]
 
-    def word_order(self) -> WordOrder:
-        """How alike the words of the correctly classified images' classes are."""
+    def word_order(self, kind: str) -> WordOrder:
+        """How alike the words of the correctly classified images' classes are, by `similarity` of this kind."""
         known = vocabulary(self.labels[self.correct].tolist(), self.model.label_names, self.words)
-        return WordOrder(np.array(known.classes), similarity(known.gram()))
+        return WordOrder(np.array(known.classes), similarity(known.gram(), kind))
 
     def count_gradients(self, per_sample: Cost | None) -> int:
         """Most gradients an attack can spend here, a lone forward pass for half of one; 0 if it does not tell."""

@@ -28,7 +28,7 @@ class WordOrder(NamedTuple):
 
     Attributes:
         classes: ``(C,)`` class indices that may be targets, those with a word among the images.
-        similarity: ``(C, C)`` of their words.
+        similarity: ``(C, C)`` of their words, of the kind that the window uses.
     """
 
     classes: NDArray[np.int64]

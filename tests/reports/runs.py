@@ -115,6 +115,7 @@ def _layer_row(
         "decoding": min(1.0, 0.5 + left), "procrustes": 0.3 + 0.2 * left, "neighbours": 0.2 + 0.3 * left,
         "alignment_z": 10 * left, "reliability": 0.4, "ceiling": 0.55, "disattenuated": left / 0.55,
         "cka_biased": 0.4 + 0.5 * left, "cka_biased_null": 0.38, "identification": 1 - 0.5 * drift,
+        "decoding_p": 0.01 if left > 0.12 else 0.4, "procrustes_p": 0.02, "procrustes_null": 0.3, "neighbours_p": 0.03,
     }  # fmt: skip
     nothing = dict.fromkeys(
         ("drift", "drift_se", "drift_ci_low", "drift_ci_high", "drift_band_low", "drift_band_high", "drift_p",
@@ -183,6 +184,7 @@ def _result(shape: Shape, spec: CellSpec, loss: float) -> CellResult:
     tables = {
         "samples": _samples(shape, fooled, distance),
         "layers": layers,
+        "conditions": _conditions(layers),
         "concepts": _concepts(shape, layers, tried, concepts),
         "references": _references(shape, layers),
         "agreement": _agreement(shape),
@@ -251,6 +253,23 @@ def _samples(shape: Shape, fooled: int, distance: float) -> pl.DataFrame:
         "l2": [distance * 30 if each else 0.0 for each in won],
         "margin": [-3.0 if each else 2.0 for each in won],
     })  # fmt: skip
+
+
+def _conditions(layers: pl.DataFrame) -> pl.DataFrame:
+    """Mean drift by the trapezoid rule, and the first layer of each kind of damage."""
+    kinds = {
+        "first_eroding": pl.col("verdict").is_in(["eroded", "collapsed"]),
+        "first_collapsing": pl.col("verdict") == "collapsed",
+        "first_hijacked": pl.col("hijacked"),
+    }
+    rows = []
+    for condition in ("noise", "attack"):
+        table = layers.filter(pl.col("condition") == condition)
+        area = float(np.trapezoid(table["drift"].to_numpy())) / max(1, len(table) - 1)
+        firsts = [next(iter(table.filter(kind)["layer"]), None) for kind in kinds.values()]
+        rows.append((condition, area, *firsts))
+    schema = {"condition": pl.String, "area": pl.Float64, **dict.fromkeys(kinds, pl.String)}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _concepts(shape: Shape, layers: pl.DataFrame, tried: int, concepts: int) -> pl.DataFrame:

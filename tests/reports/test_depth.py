@@ -5,14 +5,13 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
+from safetensors.numpy import save_file
 
 from advwindow.reports.depth import (
     beginning_rows,
     depth_sentences,
     evenly,
-    first_broken,
     half_life_tables,
-    mean_drift,
 )
 from advwindow.reports.findings import headline
 from advwindow.reports.reading import read_studies
@@ -30,22 +29,30 @@ def test_long_networks_are_shown_evenly_with_both_ends(count, wanted):
     assert not steps or max(steps) - min(steps) <= 1
 
 
-def test_the_first_layers_are_those_of_the_verdicts(study):
+def test_where_damage_begins_is_read_from_the_table_of_conditions(study):
+    attack = headline(study)
+    told = pl.DataFrame({
+        "condition": ["noise", "attack"],
+        "area": [0.011, 0.123],
+        "first_eroding": [None, "blocks.3"],
+        "first_collapsing": [None, "blocks.5"],
+        "first_hijacked": [None, None],
+    })  # fmt: skip
+    alone = replace(study, attacks=(replace(attack, conditions=told),))
+    row = {"attack": attack.title, "eroding": "blocks.3", "collapsing": "blocks.5", "hijacked": "–", "drift": "0.12"}
+    assert beginning_rows(alone) == [row | {"noise": "0.01"}]
+    assert depth_sentences(alone)[0] == f"Meaning begins to erode at blocks.3 ({attack.title})."
+    calm = replace(study, attacks=(replace(attack, conditions=told[1:]),))
+    assert beginning_rows(calm) == [row | {"noise": "–"}]
+
+
+def test_the_table_of_conditions_is_that_of_the_verdicts(study):
     for attack in study.attacks:
         rows = attack.rows()
         fallen = rows.filter(pl.col("verdict").is_in(["eroded", "collapsed"]))["layer"].to_list()
-        found = first_broken(attack)
-        assert found.eroding == (fallen[0] if fallen else None)
-        assert found.collapsing is None
-        assert (found.hijacked is None) == (not rows["hijacked"].any())
-
-
-def test_mean_drift_is_the_area_between_the_curves(study):
-    attack = headline(study)
-    drifts = attack.rows()["drift"].to_list()
-    area = (sum(drifts) - (drifts[0] + drifts[-1]) / 2) / (len(drifts) - 1)
-    assert mean_drift(attack) == pytest.approx(area)
-    assert mean_drift(replace(attack, layers=attack.layers.filter(pl.col("condition") != "noise")), "noise") is None
+        found = attack.conditions.row(by_predicate=pl.col("condition") == "attack", named=True)
+        assert found["first_eroding"] == (fallen[0] if fallen else None)
+        assert (found["first_hijacked"] is None) == (not rows["hijacked"].any())
 
 
 def test_one_line_per_attack_tells_where_it_begins(study):
@@ -112,5 +119,21 @@ def test_sentences_for_the_terminal(study):
     )
     text = study.half_lives.filter(pl.col("layer") == "head")["text"][0]
     assert lives == f"Half-life at head, the best aligned layer: PGD L∞ {text}."
-    unhurt = replace(study, attacks=study.attacks[5:], half_lives=pl.DataFrame())
-    assert depth_sentences(unhurt) == []
+
+
+def test_nothing_is_said_where_nothing_breaks_and_there_was_one_budget(tmp_path):
+    (study,) = read_studies(make_run(tmp_path / "run", Shape(attacks=ATTACKS[5:])))
+    assert depth_sentences(study) == []
+
+
+def test_budgets_that_cannot_be_compared_spoil_no_report(tmp_path):
+    """One cell whose clean images look different, as from another machine: it is told, and all else stands."""
+    run = make_run(tmp_path / "run", Shape(attacks=ATTACKS[1:4]))
+    file = run.path / "cells" / run.specs[1].cell_id / "grams.safetensors"
+    arrays, metadata = run.arrays(run.specs[1], "grams")
+    save_file({name: 1.1 * array if "/own" in name else array for name, array in arrays.items()}, file, metadata)
+    (study,) = read_studies(run)
+    (table,) = half_life_tables(study)
+    assert {cell["text"] for row in table["rows"] for cell in row["cells"]} == {"not compared"}
+    assert any("differs in its clean images" in note for note in table["notes"])
+    assert depth_sentences(study)[1] == "Half-life at head, the best aligned layer: PGD L∞ not compared."

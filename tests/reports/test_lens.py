@@ -45,7 +45,10 @@ def test_images_and_layers_are_chosen(run, study):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"images": [4]}, r"no image of this number has a word trace: got 4; expected one of 0, 1, 2, 3"),
+        (
+            {"images": [4]},
+            r"no image of this number has a word trace: got 4; expected one of 0, 1, 2, 3: evenly spaced",
+        ),
         ({"images": [-1]}, "no image of this number"),
         ({"layers": ["block.1"]}, r"no layer of the run matches: got 'block.1'; expected a name such as blocks.1"),
         ({"attack": "pdg"}, r"the run has no such attack: got 'pdg'; expected a part of: FGSM L∞ 4/255, "),

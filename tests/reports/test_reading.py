@@ -4,7 +4,9 @@ import polars as pl
 import pytest
 
 from advwindow.errors import IncompleteError
+from advwindow.reports import word_frame
 from advwindow.reports.reading import Subject, read_studies, titles
+from advwindow.runs import RunDirectory
 from advwindow.streams import stream
 from advwindow.window import Options, analyse
 from advwindow.window.report import LAYER_COLUMNS
@@ -16,7 +18,7 @@ def test_the_fixture_has_the_columns_of_real_runs():
     assert set(layer_table(Shape(), loss=0.5).columns) == set(LAYER_COLUMNS)
 
 
-@pytest.mark.parametrize("name", ["layers", "concepts", "references", "agreement", "trace"])
+@pytest.mark.parametrize("name", ["layers", "conditions", "concepts", "references", "agreement", "trace"])
 def test_the_fixture_has_the_tables_of_real_runs(run, name):
     rng = stream(0, "real")
     words = rng.normal(size=(12, 20))
@@ -67,3 +69,18 @@ def test_a_run_without_finished_cells_has_nothing_to_read(tmp_path):
     run = make_run(tmp_path / "run", missing=len(ATTACKS))
     with pytest.raises(IncompleteError, match=r"no finished cell: got '0 of 6 cells'. Fix: advwindow attack "):
         read_studies(run)
+
+
+def test_grams_are_not_read_before_half_lives_are_asked_for(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", Shape(attacks=ATTACKS[1:4], layers=("a", "b")))
+    real, read = RunDirectory.arrays, []
+    monkeypatch.setattr(
+        RunDirectory,
+        "arrays",
+        lambda self, spec, name, **options: (read.append(name), real(self, spec, name, **options))[1],
+    )
+    (study,) = read_studies(run)
+    word_frame(run)
+    assert "grams" not in read
+    assert study.half_lives["layer"].to_list() == ["a", "b"]
+    assert "grams" in read

@@ -139,3 +139,13 @@ def test_images_that_were_not_kept_are_missing_when_they_are_wanted(run):
     run.save(run.specs[0], dataclasses.replace(result(), attacked=np.ones((1, 3, 2, 2), np.float32)))
     assert run.missing(images=True) == [run.specs[1]]
     assert run.arrays(run.specs[0], "adversarial")[0]["images"].shape == (1, 3, 2, 2)
+
+
+def test_only_the_arrays_that_are_wanted_are_read(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", [spec()], sweep_toml="", manifest={})
+    arrays = {"a/x": np.eye(2), "b/x": np.eye(3)}
+    run.save(spec(), dataclasses.replace(result(), grams=(arrays, {"told": "yes"})))
+    found, metadata = run.arrays(spec(), "grams", wanted=lambda name: name.startswith("b/"))
+    assert list(found) == ["b/x"]
+    assert metadata == {"told": "yes"}
+    assert set(run.arrays(spec(), "grams")[0]) == set(arrays)

@@ -101,3 +101,53 @@ def test_no_curve_leaves_a_table_of_the_same_columns(tmp_path):
     full = run_half_lives(stored(tmp_path / "b", [(spec(eps=eps), at(share)) for eps, share in SHARES.items()]))
     assert len(empty) == 0
     assert empty.schema == full.schema
+
+
+def test_seeds_beyond_32_bits_stand_beside_small_ones(tmp_path):
+    cells = [(spec(eps=eps, seed=seed), at(share)) for seed in (0, 3_000_000_000) for eps, share in SHARES.items()]
+    found = run_half_lives(stored(tmp_path / "run", cells))
+    assert found["seed"].to_list() == [0, 0, 3_000_000_000, 3_000_000_000]
+    assert found.schema == run_half_lives(stored(tmp_path / "empty", cells[:1])).schema
+
+
+def test_cells_that_cannot_be_compared_say_so_and_the_others_stand(tmp_path):
+    """As when a sweep goes on upon another machine, whose clean activations differ in one layer."""
+    other = evidence_of(WORDS, {"early": [CLEAN, CLEAN], "late": [1.01 * CLEAN, CLEAN]})
+    whole = [(spec(eps=eps, seed=1), at(share)) for eps, share in SHARES.items()]
+    cells = [(spec(eps="2/255"), at(0.3)), (spec(eps="4/255"), other)]
+    found = run_half_lives(stored(tmp_path / "run", [*cells, *whole]))
+    assert found["layer"].to_list() == ["early", "late"] * 2
+    late = found.row(1, named=True)
+    assert (late["half_life"], late["low"], late["high"], late["text"]) == (None, None, None, "not compared")
+    assert late["note"] == "Not compared: evidence at several budgets differs in its clean images."
+    assert found.row(0, named=True)["text"].startswith("> 4/255")
+    alone = run_half_lives(stored(tmp_path / "alone", whole))
+    assert found.filter(seed=1).equals(alone)
+
+
+def test_a_layer_that_one_cell_lacks_is_not_compared(tmp_path):
+    lacking = evidence_of(WORDS, {"early": [CLEAN, CLEAN]})
+    found = run_half_lives(stored(tmp_path / "run", [(spec(eps="2/255"), at(0.3)), (spec(eps="4/255"), lacking)]))
+    assert found["layer"].to_list() == ["early", "late"]
+    assert found["text"].to_list()[1] == "not compared"
+    assert "differs in its layers" in found["note"][1]
+
+
+def test_layers_are_read_one_by_one_and_once(tmp_path, monkeypatch):
+    """Names that begin alike are kept apart."""
+    cells = [(spec(eps=eps), evidence_of(WORDS, {"a": [CLEAN, CLEAN], "a/b": [CLEAN, NOISE]})) for eps in SHARES]
+    run = stored(tmp_path / "run", cells)
+    real, read = RunDirectory.arrays, []
+
+    def watched(*arguments, **options):
+        found = real(*arguments, **options)
+        read.append(sum(name.endswith("/displacement") and name.startswith("layers/") for name in found[0]))
+        return found
+
+    monkeypatch.setattr(RunDirectory, "arrays", watched)
+    first = run_half_lives(run)
+    assert first["layer"].to_list() == ["a", "a/b"]
+    assert set(read) == {0, 1, 2}  # of a also what a/b has in common with its name
+    calls = len(read)
+    assert run_half_lives(run) is first
+    assert len(read) == calls

@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 import advwindow as aw
 from advwindow.errors import IncompleteError, UserError
 from advwindow.sweep import Library, Transport, make_plan, make_sweep, run_sweep
+from advwindow.window import Evidence
 
 ATTACKS = [{"name": "fgsm", "eps": ["8/255"]}, {"name": "pgd", "eps": ["4/255", "16/255"], "steps": 3}]
 
@@ -174,6 +175,21 @@ def test_targeted_cells_count_only_the_target(study, tmp_path):
     run = run_sweep(make_sweep(_content(study, attacks)), out=tmp_path / "run")
     samples = run.samples
     assert (samples["success"] == (samples["prediction"] == samples["target"])).all()
+
+
+def test_only_targets_that_were_reached_are_held_against_the_truth(study, tmp_path):
+    """An image that kept its class, or went elsewhere, has nothing to do with the target's word."""
+    attacks = [{"name": "pgd", "eps": ["32/255"], "steps": 5, "target": "least-likely"}]
+    run = run_sweep(make_sweep(_content(study, attacks)), out=tmp_path / "run")
+    spec = run.directory.specs[0]
+    samples = run.samples
+    won = samples.filter("success")
+    assert 0 < len(won) < len(samples)
+    evidence = Evidence.from_arrays(*run.directory.arrays(spec, "grams"))
+    under = evidence.trials.condition == evidence.conditions.index("attack")
+    assert evidence.trials.truth[under].tolist() == won["label"].to_list()
+    assert evidence.trials.wrong[under].tolist() == won["target"].to_list()
+    assert set(run.layers.filter(condition="attack")["one_vs_two_n"]) == {len(won)}
 
 
 @pytest.mark.slow

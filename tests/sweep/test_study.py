@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from advwindow.errors import UserError
-from advwindow.sweep import load_study, parse_device
+from advwindow.sweep import load_study, make_sweep, parse_device, run_sweep
 
 from . import parts
 
@@ -13,6 +14,30 @@ def test_the_parts_fit(study):
     loaded = load_study(study["models"][0], study["images"][0], study["words"], device=CPU)
     assert bool(loaded.correct.all())
     assert loaded.pixels.shape == (24, 3, 12, 12)
+
+
+@pytest.mark.parametrize("kind", ["pearson", "cosine"])
+def test_words_are_ordered_by_the_similarity_asked_for(study, kind):
+    loaded = load_study(study["models"][0], study["images"][0], study["words"], device=CPU)
+    vectors = np.load(study["words"][0].removeprefix("npz:"))["vectors"]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    expected = np.corrcoef(vectors) if kind == "pearson" else unit @ unit.T
+    order = loaded.word_order(kind)
+    assert order.classes.tolist() == list(range(parts.CLASSES))
+    np.testing.assert_allclose(order.similarity, expected, atol=1e-6)
+
+
+def test_targets_by_rank_follow_the_similarity_of_the_cells(study, tmp_path):
+    vectors = np.random.default_rng(2).normal(size=(parts.CLASSES, 3)) + 2
+    np.savez(tmp_path / "shifted.npz", words=np.array(parts.NAMES), vectors=vectors)
+    attack = {"name": "fgsm", "eps": ["8/255"], "target": "word-rank:0"}
+    content = study | {"words": [f"npz:{tmp_path / 'shifted.npz'}"], "attack": [attack]}
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for kind, near in (("pearson", np.corrcoef(vectors)), ("cosine", unit @ unit.T)):
+        sweep = make_sweep(content | {"window": study["window"] | {"similarity": kind}})
+        samples = run_sweep(sweep, out=tmp_path / kind).samples
+        nearest = (near - 9 * np.eye(parts.CLASSES)).argmax(1)
+        assert samples["target"].to_list() == nearest[samples["label"].to_list()].tolist(), kind
 
 
 @pytest.mark.parametrize(
