@@ -23,6 +23,7 @@ from advwindow.window.analysis import compute
 from advwindow.window.evidence import Evidence, Examples, LayerEvidence, Trials, WordEvidence
 from advwindow.window.grams import Stack, gram_of, stack_of
 from advwindow.window.options import Options
+from advwindow.window.report import analyse
 from advwindow.window.sums import Patterns
 
 from .contest import THREADS
@@ -139,6 +140,12 @@ def inference(layers: int) -> Callable[[], object]:
     return functools.partial(compute, evidence, options)
 
 
+def everything(layers: int) -> Callable[[], object]:
+    """A whole analysis of ten conditions, with its tables and all further measures."""
+    evidence = drawn_evidence(layers, ("clean", "noise", *(f"attack {number}" for number in range(8))))
+    return functools.partial(analyse, evidence, Options(permutations=1000))
+
+
 class Generated:
     """Random images that are made a batch at a time, the same ones every time, of 50 classes in turn."""
 
@@ -162,7 +169,11 @@ def capture(count: int) -> Callable[[], object]:
     return functools.partial(window.gather, before, after)
 
 
-WORK: dict[str, Callable[[int], Callable[[], object]]] = {"inference": inference, "capture": capture}
+WORK: dict[str, Callable[[int], Callable[[], object]]] = {
+    "inference": inference,
+    "everything": everything,
+    "capture": capture,
+}
 
 
 def _memory(field: str) -> float:
