@@ -38,7 +38,8 @@ def test_what_the_snippets_show(names):
         .compare(names["images"], names["attacked"], labels=names["labels"], noise=names["noise"])
         .layers,
     )
-    assert both["alignment"].to_list() == pytest.approx(whole["alignment"].to_list(), abs=1e-6)
+    for name in ("alignment", "reliability", "shift", "rsa_crossvalidated"):
+        assert both[name].to_list() == pytest.approx(whole[name].to_list(), abs=1e-5), name
     assert names["several"].references["reference"].n_unique() == 4
     assert names["report"].trace["rank"].is_between(1, 24).all()
 
@@ -48,7 +49,9 @@ def test_every_column_that_is_named_exists():
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     told = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     assert set(told) <= set(LAYER_COLUMNS)
-    assert set(further.FURTHER) - {"cka_biased_null"} <= set(told), "a measure that the page does not tell of"
+    assert set(further.FURTHER) - {"cka_biased_null", "procrustes_null"} <= set(told), (
+        "a measure that the page does not tell of"
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,9 +60,12 @@ def test_every_column_that_is_named_exists():
         (r"more than ([\d,]+) features", sketch.LIMIT),
         (r"CountSketch of ([\d,]+) numbers", sketch.WIDTH),
         (r"up to ([\d,]+) wrong predictions", observation.MOST_TRIALS),
-        (r"and (\d+) images while", observation.MOST_EXAMPLES),
+        (r"and (\d+) images of each", observation.MOST_EXAMPLES),
         (r"each of (\d+) images, layer", observation.MOST_EXAMPLES),
         (r"images, at most (\d+) \(", gathering.MOST_FOLDS),
+        (r"at most 4 \(and at most ([\d,]+) patterns", gathering.MOST_PATTERNS),
+        (r"memory only, to ([\d,]+) patterns", gathering.MOST_PATTERNS),
+        (r"too, up to (\d+) MiB", gathering.KEPT_BYTES / 2**20),
         (r"needs (\d+) concepts\)", verdict.COLLAPSE_CONCEPTS),
         (r"fewer than (\d+) concepts it cannot", verdict.DRIFT_CONCEPTS),
         (r"from 1 to (\d+) \|", further.MOST_NEIGHBOURS),

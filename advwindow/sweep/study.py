@@ -64,7 +64,7 @@ class Study:
 
     def observed(self, window: Window, tried: Tensor) -> Observation:
         """The window's look at the clean images that are attacked, taken once for all attacks."""
-        key = (window.layers, window.pooling, window.folds, window.seed, tuple(tried.tolist()))
+        key = (window.layers, window.pooling, window.folds, window.image_sets, window.seed, tuple(tried.tolist()))
         if key not in self._observations:
             self._observations[key] = window.observe(self.pixels[tried], self.labels[tried])
         return self._observations[key]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from advwindow.errors import UserError
+from advwindow.streams import stream
 from advwindow.window.evidence import (
     CLEAN,
+    NOISE,
     Evidence,
     Examples,
     LayerEvidence,
@@ -38,8 +40,11 @@ if TYPE_CHECKING:
 #: Folds of the images of every concept, at most, unless told otherwise.
 MOST_FOLDS = 4
 
-# More patterns than this (folds times concepts) make Grams that are slow to work with.
-_MOST_PATTERNS = 1200
+#: Patterns (folds times concepts), at most, unless more folds are asked for: Grams of more are slow to work with.
+MOST_PATTERNS = 1200
+
+# Clean, noise and an attack.
+_WITH_ONE_ATTACK = 3
 
 # Clean activations up to this size are kept for the next comparison; beyond it they are computed again.
 KEPT_BYTES = 2**27
@@ -53,7 +58,8 @@ class Cast:
         vocabulary: concepts and words.
         labels: ``(N,)`` int64, class of every image.
         folds: ``M``, image sets that every concept has.
-        patterns: ``(N,)`` int64, fold times ``C`` plus concept of every image; -1 for those without a word.
+        patterns: ``(N,)`` int64, fold times ``C`` plus concept of every image; -1 for those left out.
+        lots: ``(N,)`` in [0, 1), by which images are chosen for the 1 vs 2 test where too many are wrong (`draw_lots`).
         shown: positions of the images that are looked at one by one, too.
     """
 
@@ -61,7 +67,13 @@ class Cast:
     labels: Integers
     folds: int
     patterns: Integers
+    lots: Array
     shown: Integers
+
+    @property
+    def wordless(self) -> int:
+        """Images left out because their class has no word."""
+        return int((self.vocabulary.places(self.labels) < 0).sum())
 
     def tally(self) -> Tally:
         """An empty tally for these images."""
@@ -86,7 +98,9 @@ class Cast:
         trial = fooled & worded
         rows = {layer: rows for layer, rows in shot.activations.items() if layer != PIXELS}
         told = {layer: each.take(trial) for layer, each in rows.items()}
-        tally.add_trials(Trial(concepts[trial], rival[trial], told), wordless=int((fooled & ~worded).sum()))
+        tally.add_trials(
+            Trial(concepts[trial], rival[trial], told, self.lots[places[trial]]), wordless=int((fooled & ~worded).sum())
+        )
         alone = np.isin(places, self.shown)
         tally.add_examples(
             Example(places[alone], concepts[alone], {layer: each.take(alone) for layer, each in rows.items()})
@@ -104,6 +118,7 @@ class Observation:
         tally: what was kept of the clean condition.
         images: the images themselves.
         kept: the clean activations, None where they are too large to keep.
+        model_sha256: identity of the network that looked.
     """
 
     window: Window
@@ -112,6 +127,7 @@ class Observation:
     tally: Tally
     images: Tensor | Batched
     kept: tuple[Shot, ...] | None
+    model_sha256: str
 
     def shots(self) -> Iterator[Shot]:
         """The clean activations again, batch by batch."""
@@ -125,7 +141,8 @@ def look_clean(window: Window, cast: Cast, camera: Camera, images: Tensor | Batc
     for shot in camera.shots(images, pixels=True):
         cast.record(tally, shot, shot)
         kept = _keep(kept, shot.without(PIXELS))
-    return Observation(window, cast, camera, tally, images, None if kept is None else tuple(kept))
+    saved = None if kept is None else tuple(kept)
+    return Observation(window, cast, camera, tally, images, saved, window.model.sha256())
 
 
 def look_again(clean: Observation, images: Tensor | Batched, rivals: Integers | None = None) -> Tally:
@@ -140,12 +157,18 @@ def look_again(clean: Observation, images: Tensor | Batched, rivals: Integers | 
 class Gathered:
     """What was kept of one set of images under several conditions; ``a + b`` is that of both sets together.
 
+    Memory: sums of ``M * C`` patterns by layer and condition, which do not grow with the number of images, and the
+    activations of at most `MOST_TRIALS` wrong predictions by condition and of `MOST_EXAMPLES` images.
+
     Attributes:
         vocabulary: concepts and words.
         folds: ``M``.
         conditions: tallies by name, clean first.
         similarity: how concepts will be compared.
         wordless: images left out because their class has no word.
+        beyond: images left out of the image sets because their concept has more than ``M``.
+        image_sets: whether every fold has exactly one image of each concept.
+        folds_asked: whether the number of folds was asked for.
         look: how the images were looked at, what was chosen by its name.
     """
 
@@ -154,13 +177,16 @@ class Gathered:
     conditions: Mapping[str, Tally]
     similarity: str
     wordless: int
+    beyond: int
+    image_sets: bool
+    folds_asked: bool
     look: Mapping[str, object]
 
     def __add__(self, other: Gathered) -> Gathered:
-        """Both sets of images together.
+        """Both sets of images together; of the images that are looked at one by one, an even choice of both.
 
         Raises:
-            UserError: the two were gathered in different ways.
+            UserError: the two were gathered in different ways, or fill the same image sets.
         """
         mine, theirs = self._ways(), other._ways()
         for what, one in mine.items():
@@ -168,10 +194,19 @@ class Gathered:
                 fix = "gather both with the same window and folds, and with classes= where they differ"
                 got, expected = _short(theirs[what]), _short(one)
                 raise UserError(f"shards differ in their {what}", got=got, expected=expected, fix=fix)
-        seen = int(self.conditions[CLEAN].sums.counts.sum()) + self.wordless
+        if self.image_sets and (self.conditions[CLEAN].sums.counts + other.conditions[CLEAN].sums.counts).max() > 1:
+            fix = "gather each shard with before= the sum of the earlier ones"
+            raise UserError("image sets with more than one image of a concept", fix=fix)
+        seen = int(self.seen.sum()) + self.wordless + self.beyond
         both = {name: _sum(tally, other.conditions[name], seen) for name, tally in self.conditions.items()}
-        wordless = self.wordless + other.wordless
-        return Gathered(self.vocabulary, self.folds, both, self.similarity, wordless, self.look)
+        wordless, beyond = self.wordless + other.wordless, self.beyond + other.beyond
+        return replace(self, conditions=both, wordless=wordless, beyond=beyond)
+
+    @property
+    def seen(self) -> Integers:
+        """``(C,)``, images of every concept that were looked at."""
+        total: Integers = self.conditions[CLEAN].sums.counts.reshape(self.folds, -1).sum(0)
+        return total
 
     def _ways(self) -> dict[str, object]:
         """What must be the same in all shards."""
@@ -180,6 +215,7 @@ class Gathered:
             "folds": self.folds,
             "conditions": tuple(self.conditions),
             "similarity": self.similarity,
+            "image sets": self.image_sets,
             **self.look,
         }
 
@@ -219,14 +255,27 @@ class Gathered:
             names = "; ".join(label.partition(",")[0] for label in dropped)
             everywhere = " in every word space" if len(self.vocabulary.resolutions) > 1 else ""
             said.append(f"Classes without a word{everywhere}: {names}. Their images ({self.wordless}) are left out.")
+        said += self._about_images()
         for name, tally in self.conditions.items():
             if tally.wordless:
                 told = f"Wrong predictions without a word ({name}): {tally.wordless}, left out of the 1 vs 2 test."
                 said.append(told)
             if tally.unused:
-                told = f"Of the images with a wrong prediction ({name}), the 1 vs 2 test leaves out the last"
-                said.append(f"{told} {tally.unused}.")
+                told = f"Of the images with a wrong prediction ({name}), the 1 vs 2 test leaves out {tally.unused}"
+                said.append(f"{told}, chosen by lot.")
         return said
+
+    def _about_images(self) -> Iterator[str]:
+        seen = self.seen
+        lone = int((seen == 1).sum())
+        if self.image_sets:
+            left = f"{self.beyond} images beyond the first {self.folds} of their concept are left out"
+            sets = f"{self.folds} image set{'s' if self.folds > 1 else ''} of one image of every concept each"
+            yield f"{sets}; {left if self.beyond else 'no image is left out for that'}."
+        elif self.folds == 1 and not self.folds_asked and 0 < lone < len(seen) / 2:
+            yield f"{lone} of {len(seen)} concepts have one image only, so there is one fold and no noise ceiling."
+        if NOISE in self.conditions and len(self.conditions) > _WITH_ONE_ATTACK:
+            yield "One noise control stands beside several attacked sets: it fits those of its own size only."
 
     def _check(self, counts: Integers) -> None:
         missing = [self.vocabulary.concepts[concept] for concept in np.flatnonzero((counts == 0).any(0))]
@@ -236,37 +285,87 @@ class Gathered:
                 f"concepts without an image in every one of {self.folds} folds" if self.folds > 1
                 else "concepts without an image",
                 got=names,
-                fix="add the missing shards, or images of these classes, or gather with fewer folds",
+                fix="add the missing shards, each gathered with before= the sum of the earlier ones; "
+                "or images of these classes; or gather with fewer folds",
             )  # fmt: skip
 
 
-def assign_folds(concepts: Integers, wanted: int | None, *, count: int, shard: bool = False) -> tuple[int, Integers]:
-    """Deal the images of every concept out to folds, in their order: the k-th goes to fold k modulo M.
+@dataclass(frozen=True)
+class Dealing:
+    """How images are dealt out to folds.
+
+    Attributes:
+        folds: ``M``; None for as many as every concept has images, at most `MOST_FOLDS` unless `single`.
+        single: whether a fold has one image of every concept, so that those beyond the ``M``-th are left out.
+        shard: whether these are a part of the images, so that what is missing may be in another.
+    """
+
+    folds: int | None = None
+    single: bool = False
+    shard: bool = False
+
+    def number(self, seen: Integers) -> int:
+        """``M`` for so many images of every concept, at most 1,200 patterns unless asked for.
+
+        Raises:
+            UserError: a concept has fewer images than the folds asked for.
+        """
+        fewest = int(seen.min())
+        if self.folds is None:
+            room = MOST_PATTERNS // len(seen)
+            return max(1, min(fewest, room) if self.single else min(MOST_FOLDS, fewest, room))
+        if self.folds > fewest and not self.shard:
+            fix = f"give every class at least {self.folds} images, or ask for at most {max(1, fewest)} folds"
+            got, expected = f"{fewest} of a class", f"at least {self.folds}"
+            raise UserError("too few images for these folds", got=got, expected=expected, fix=fix)
+        return self.folds
+
+    def deal(self, concepts: Integers, order: Integers, *, seen: Integers) -> tuple[int, Integers]:
+        """Deal the images of every concept out to folds, in their order: the k-th goes to fold k modulo M.
+
+        Args:
+            concepts: ``(N,)``, -1 for images to leave out.
+            order: ``(N,)``, the k of every image (`in_order`).
+            seen: ``(C,)``, images of every concept.
+
+        Returns:
+            ``M``, and the pattern ``(N,)`` of every image: fold times ``C`` plus concept, or -1 for those left out.
+
+        Raises:
+            UserError: as `number`.
+        """
+        folds = self.number(seen)
+        out = (concepts < 0) | (order >= folds) if self.single else concepts < 0
+        return folds, np.where(out, -1, order % folds * len(seen) + concepts)
+
+
+def in_order(concepts: Integers, before: Integers) -> tuple[Integers, Integers]:
+    """Count the images of every concept.
 
     Args:
         concepts: ``(N,)``, -1 for images to leave out.
-        wanted: ``M``; None for as many as every concept has images, at most `MOST_FOLDS`.
-        count: number of concepts ``C``.
-        shard: whether these are a part of the images, so that what is missing may be in another.
+        before: ``(C,)``, images of every concept that came in earlier shards.
 
     Returns:
-        ``M``, and the pattern ``(N,)`` of every image: fold times the number of concepts plus concept, or -1.
-
-    Raises:
-        UserError: a concept has fewer images than the folds asked for.
+        ``(N,)``, which image of its concept each is, from 0; and ``(C,)``, the images of every concept, earlier ones
+        included.
     """
     order = np.zeros(len(concepts), np.int64)
-    seen = np.zeros(count, np.int64)
+    seen = before.copy()
     for place, concept in enumerate(concepts.tolist()):
         if concept >= 0:
             order[place] = seen[concept]
             seen[concept] += 1
-    fewest = int(seen.min())
-    if wanted is None:
-        wanted = max(1, min(MOST_FOLDS, fewest, _MOST_PATTERNS // count))
-    elif wanted > fewest and not shard:
-        raise UserError("too few images for these folds", got=f"{fewest} of a class", expected=f"at least {wanted}")
-    return wanted, np.where(concepts < 0, -1, order % wanted * count + concepts)
+    return order, seen
+
+
+def draw_lots(labels: Integers, order: Integers, *, seed: int) -> Array:
+    """A number in [0, 1) for every image, from its class and which of its class it is: the same in all batches."""
+    lots = np.zeros(len(labels))
+    for label in np.unique(labels).tolist():
+        mine = labels == label
+        lots[mine] = stream(seed, "trials", label).random(int(order[mine].max()) + 1)[order[mine]]
+    return lots
 
 
 def _layers(tallies: Sequence[Tally], weights: Array, kind: str) -> tuple[dict[str, LayerEvidence], Gram]:

@@ -25,9 +25,9 @@ _COLUMNS = ("one_vs_two", "one_vs_two_margin", "one_vs_two_p", "one_vs_two_p_adj
 def image_tests(evidence: Evidence, words: Array, options: Options) -> dict[str, Array]:
     """The 1 vs 2 test of every layer and condition: does an image still look more like its true word?
 
-    The other word is that of the class held against the truth: the network's own wrong prediction, unless the caller of
-    `Window.compare` named others for the attacked images. A sweep names the target where a targeted attack reached it,
-    and leaves the other images out; clean images and noise are always held against their predictions. p-values are for accuracies below one half, adjusted over the layers of a condition.
+    The other word is that of the network's own wrong prediction; on attacked images, that of the class that the caller
+    of `Window.compare` held against the truth, if any (a target, say). p-values are for accuracies below one half,
+    adjusted over the layers of a condition.
 
     Args:
         evidence: with its trials.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Name under which the pixels of clean images are kept beside the layers; no layer can be called so.
 PIXELS = "(pixels)"
 
-#: Images with a wrong prediction that are kept for the 1 vs 2 test of a condition, the first ones.
+#: Images with a wrong prediction that are kept for the 1 vs 2 test of a condition, chosen by lot.
 MOST_TRIALS = 1000
 
 #: Images whose layers are asked one by one what word they say, evenly spaced over the set.
@@ -129,11 +129,18 @@ class Trial(NamedTuple):
         truth: ``(t,)``, concept of each image.
         rival: ``(t,)``, class that was predicted.
         activations: layer to their activations.
+        lots: ``(t,)`` in [0, 1); images of the lowest are kept where there are too many.
     """
 
     truth: Integers
     rival: Integers
     activations: Mapping[str, Patterns]
+    lots: Array
+
+    def take(self, rows: NDArray[np.bool_]) -> Trial:
+        """Some of the images, as copies."""
+        told = {layer: each.take(rows) for layer, each in self.activations.items()}
+        return Trial(self.truth[rows], self.rival[rows], told, self.lots[rows])
 
 
 class Example(NamedTuple):
@@ -159,7 +166,7 @@ class Tally:
     Attributes:
         sums: of the activations, by pattern.
         wordless: images with a wrong prediction that has no word.
-        unused: images with a wrong prediction beyond the first `MOST_TRIALS`.
+        unused: images with a wrong prediction beyond `MOST_TRIALS`.
     """
 
     def __init__(self, patterns: int) -> None:
@@ -184,19 +191,27 @@ class Tally:
             self._moved[layer] += np.nansum(moved), np.isfinite(moved).sum()
 
     def add_trials(self, trials: Trial, *, wordless: int = 0) -> None:
-        """Add images with a wrong prediction, up to `MOST_TRIALS` in all."""
-        room = MOST_TRIALS - sum(len(each.truth) for each in self._trials)
+        """Add images with a wrong prediction; the `MOST_TRIALS` of the lowest lots are kept, whatever the batches."""
         self.wordless += wordless
-        self.unused += max(0, len(trials.truth) - room)
-        _append(self._trials, _first(trials, room))
+        parts = [*self._trials, trials]
+        lots = np.concatenate([each.lots for each in parts])
+        kept = np.zeros(len(lots), bool)
+        kept[np.argsort(lots, kind="stable")[:MOST_TRIALS]] = True
+        self.unused += int((~kept).sum())
+        rows = np.split(kept, np.cumsum([len(each.lots) for each in parts])[:-1])
+        left = [each if mine.all() else each.take(mine) for each, mine in zip(parts, rows, strict=True)]
+        self._trials = [each for each in left if len(each.lots)] or left[:1]
 
     def add_examples(self, examples: Example) -> None:
-        """Add images to be looked at one by one, up to `MOST_EXAMPLES` in all."""
-        room = MOST_EXAMPLES - sum(len(each.truth) for each in self._examples)
-        _append(self._examples, _first(examples, room))
+        """Add images to be looked at one by one."""
+        if len(examples.places) or not self._examples:
+            self._examples.append(examples)
 
     def merge(self, other: Tally, *, seen: int = 0) -> None:
-        """Add what another tally of the same condition has seen of other images, which come after `seen` ones."""
+        """Add what another tally of the same condition has seen of other images, which come after `seen` ones.
+
+        Of the images that both look at one by one, `MOST_EXAMPLES` evenly spaced ones are kept.
+        """
         self.sums.merge(other.sums)
         for layer, moved in other._moved.items():
             self._moved[layer] += moved
@@ -204,6 +219,8 @@ class Tally:
             self.add_trials(trial)
         for example in other._examples:
             self.add_examples(example._replace(places=example.places + seen))
+        if self._examples:
+            self._examples = [_spread_out(self.examples())]
         self.wordless += other.wordless
         self.unused += other.unused
 
@@ -214,8 +231,8 @@ class Tally:
 
     def trials(self) -> Trial:
         """All that were added."""
-        truth, rival, rows = zip(*self._trials, strict=True)
-        return Trial(np.concatenate(truth), np.concatenate(rival), _joined(rows))
+        truth, rival, rows, lots = zip(*self._trials, strict=True)
+        return Trial(np.concatenate(truth), np.concatenate(rival), _joined(rows), np.concatenate(lots))
 
     def examples(self) -> Example:
         """All that were added."""
@@ -223,22 +240,10 @@ class Tally:
         return Example(np.concatenate(places), np.concatenate(truth), _joined(rows))
 
 
-_Kept = TypeVar("_Kept", Trial, Example)
-
-
-def _first(images: _Kept, room: int) -> _Kept:
-    # A copy: a view would keep the activations of the whole batch.
-    chosen = np.arange(min(len(images[0]), max(0, room)))
-    first, second, activations = images
-    return type(images)(
-        first[chosen], second[chosen], {layer: rows.take(chosen) for layer, rows in activations.items()}
-    )
-
-
-def _append(kept: list[_Kept], more: _Kept) -> None:
-    """Nothing is kept of batches that add nothing, but for the first, which tells the layers."""
-    if len(more[0]) or not kept:
-        kept.append(more)
+def _spread_out(images: Example) -> Example:
+    rows = spread_out(np.arange(len(images.places)), MOST_EXAMPLES)
+    told = {layer: each.take(rows) for layer, each in images.activations.items()}
+    return Example(images.places[rows], images.truth[rows], told)
 
 
 def _joined(parts: tuple[Mapping[str, Patterns], ...]) -> dict[str, Patterns]:

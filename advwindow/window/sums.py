@@ -1,4 +1,4 @@
-"""Running sums of activations by concept and fold: they merge, and their memory does not grow with the images."""
+"""Running sums of activations by concept and fold: they merge, and do not grow with the number of images."""
 
 from __future__ import annotations
 

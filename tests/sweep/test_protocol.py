@@ -65,6 +65,33 @@ def test_image_sets_are_scored_and_tested(run):
     assert each["different"].to_list() == [1] * len(each), "the clean images are the same whatever the target"
 
 
+def test_the_number_of_image_sets_is_told(run):
+    for spec in run.directory.done():
+        told = [each for each in run.directory.summary(spec)["caveats"] if "image sets of one image" in each]
+        assert len(told) == 1
+        assert told[0].startswith("2 image sets of one image of every concept each")
+
+
+def test_images_beyond_the_image_sets_are_left_out_and_told(references, tmp_path):
+    with np.load(references["images"][0].removeprefix("npz:")) as stored:
+        images, labels, names = (stored[name] for name in ("images", "labels", "label_names"))
+    more = np.concatenate([images, images[labels < 3]]), np.concatenate([labels, labels[labels < 3]])
+    np.savez(tmp_path / "more.npz", images=more[0], labels=more[1], label_names=names)
+    content = references | {
+        "images": [f"npz:{tmp_path / 'more.npz'}"],
+        "attack": [{"name": "fgsm", "eps": ["1/255"]}],
+        "window": {"permutations": 99, "image_sets": True},
+    }
+    run = run_sweep(make_sweep(content), out=tmp_path / "run")
+    (spec,) = run.directory.done()
+    evidence = Evidence.from_arrays(*run.directory.arrays(spec, "grams"))
+    assert (evidence.counts == 1).all()
+    left = len(run.directory.table(spec, "samples")) - evidence.counts.size
+    assert left > 0
+    said = f"{left} images beyond the first {len(evidence.counts)} of their concept are left out."
+    assert any(said in caveat for caveat in run.directory.summary(spec)["caveats"])
+
+
 def expected_targets(references, fraction):
     """By the loop: all other classes from the nearest word to the farthest."""
     vectors = np.load(references["words"][0].removeprefix("npz:"))["vectors"]

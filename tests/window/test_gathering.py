@@ -9,7 +9,7 @@ from advwindow.errors import UserError
 from advwindow.models.classifier import Classifier
 from advwindow.window import observation
 from advwindow.window.capture import capture
-from advwindow.window.gathering import assign_folds
+from advwindow.window.gathering import Dealing, draw_lots, in_order
 from advwindow.window.grams import gram_of
 from advwindow.window.observation import PIXELS
 from advwindow.window.sketch import LIMIT, WIDTH
@@ -30,18 +30,32 @@ def window_of(world, **settings):
     return Window(world.model, world.words, **({"layers": ["early", "late"], "permutations": 19} | settings))
 
 
-def gathered(world, rows=slice(None), *, classes=None, **settings):
+def gathered(world, rows=slice(None), *, classes=None, before=None, **settings):
     return window_of(world, **settings).gather(
         world.images[rows],
         world.attacked[rows],
         labels=world.labels[rows],
         noise=world.noise[rows],
         classes=classes,
+        before=before,
     )
 
 
 def arrays_of(part):
     return part.evidence().arrays()
+
+
+def dealt(concepts, wanted, *, count, **how):
+    order, seen = in_order(concepts, np.zeros(count, np.int64))
+    return Dealing(wanted, **how).deal(concepts, order, seen=seen)
+
+
+def in_shards(world, cuts, **how):
+    both = None
+    for start, end in zip((0, *cuts), (*cuts, len(world.labels)), strict=True):
+        part = gathered(world, slice(start, end), before=both, **how)
+        both = part if both is None else both + part
+    return both
 
 
 def assert_same(one, other):
@@ -83,7 +97,8 @@ def test_a_shard_with_few_images_of_a_class_still_adds_up(world):
 def test_examples_of_shards_are_at_their_places_in_the_whole(world):
     parts = [gathered(world, rows, folds=1, classes=range(CLASSES)) for rows in (slice(0, 8), slice(8, 32))]
     found = (parts[0] + parts[1]).evidence().examples
-    assert found.place.tolist() == [*range(8), *(8 + part for part in parts[1].evidence().examples.place[:8])]
+    chosen = [*range(8), *(8 + part for part in parts[1].evidence().examples.place)]
+    assert found.place.tolist() == [chosen[row] for row in np.linspace(0, 23, 16).round().astype(int)]
     assert found.truth.tolist() == world.labels[found.place].tolist()
 
 
@@ -147,7 +162,7 @@ def test_pixels_are_those_of_the_clean_images(world):
 @pytest.mark.parametrize("wanted", [1, 2, 3])
 def test_the_kth_image_of_a_class_goes_to_fold_k_modulo_folds(wanted):
     concepts = rng(4).permutation(np.concatenate([np.repeat(np.arange(5), [3, 4, 5, 6, 7]), [-1, -1]]))
-    folds, patterns = assign_folds(concepts, wanted, count=5)
+    folds, patterns = dealt(concepts, wanted, count=5)
     assert folds == wanted
     for concept in range(5):
         mine = patterns[concepts == concept]
@@ -162,12 +177,14 @@ def test_the_kth_image_of_a_class_goes_to_fold_k_modulo_folds(wanted):
 def test_folds_by_themselves(images, count, folds):
     """As many as the rarest class has images, at most four, and at most 1,200 patterns."""
     each = [*images, *([9] * (count - len(images)))]
-    assert assign_folds(np.repeat(np.arange(count), each), None, count=count)[0] == folds
+    assert dealt(np.repeat(np.arange(count), each), None, count=count)[0] == folds
 
 
 def test_folds_that_the_images_do_not_fill():
-    with pytest.raises(UserError, match="too few images for these folds: got '2 of a class'; expected at least 3"):
-        assign_folds(np.array([0, 0, 1, 1, 1]), 3, count=2)
+    with pytest.raises(
+        UserError, match=r"too few images for these folds: got '2 of a class'; expected at least 3.*at most 2 folds"
+    ):
+        dealt(np.array([0, 0, 1, 1, 1]), 3, count=2)
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 32])
@@ -180,11 +197,17 @@ def test_the_cap_on_trials_is_told_and_the_same_for_shards(world, monkeypatch):
     whole = gathered(world, folds=1)
     wrong = int((world.model(world.attacked).argmax(1) != world.labels).sum())
     assert whole.conditions["attack"].unused == wrong - 11 > 0
-    assert whole.evidence().trials.truth.tolist() == world.labels[:11].tolist()
-    assert f"Of the images with a wrong prediction (attack), the 1 vs 2 test leaves out the last {wrong - 11}." in (
-        whole.caveats()
-    )
-    both = gathered(world, slice(0, 16), folds=1) + gathered(world, slice(16, 32), folds=1)
+    labels = world.labels.numpy()
+    lots = draw_lots(labels, in_order(labels, np.zeros(CLASSES, np.int64))[0], seed=0)
+    assert wrong == 32
+    chosen = np.sort(np.argsort(lots)[:11])
+    assert chosen.max() > 16
+    assert whole.evidence().trials.truth.tolist() == labels[chosen].tolist()
+    told = f"Of the images with a wrong prediction (attack), the 1 vs 2 test leaves out {wrong - 11}, chosen by lot."
+    assert told in whole.caveats()
+    for batch_size in (1, 5):
+        assert_same(arrays_of(gathered(world, folds=1, batch_size=batch_size)), arrays_of(whole))
+    both = in_shards(world, (5, 16, 17), folds=1, classes=range(CLASSES))
     assert both.conditions["attack"].unused == wrong - 11
     assert_same(arrays_of(both), arrays_of(whole))
 
@@ -192,7 +215,7 @@ def test_the_cap_on_trials_is_told_and_the_same_for_shards(world, monkeypatch):
 def held(tally) -> int:
     """Bytes that the single images of a tally hold, views counted by what they keep alive."""
     found = {}
-    for first, second, activations in [*tally._trials, *tally._examples]:
+    for first, second, activations, *_ in [*tally._trials, *tally._examples]:
         for array in (first, second, *(part for rows in activations.values() for part in rows[:2])):
             base = array
             while isinstance(base.base, np.ndarray):
@@ -210,8 +233,9 @@ def test_memory_does_not_grow_with_the_images(world, monkeypatch):
         part = window.gather(*many, labels=world.labels.repeat(times))
         for tally in part.conditions.values():
             sizes.append(held(tally))
-            lengths.append(len(tally._trials))
-            assert len(tally._examples) <= 16
+            lengths.append(sum(len(each.truth) for each in tally._trials))
+            assert sum(len(each.truth) for each in tally._examples) <= 16
+            assert sum(len(each.truth) for each in tally._trials) <= 10
             assert tally.sums.counts.sum() == 32 * times
     assert sizes[:2] == sizes[2:]
     assert lengths[:2] == lengths[2:]
@@ -228,8 +252,109 @@ def test_several_attacked_sets_by_name(world):
     assert np.allclose(late.stack.own[[0, 2]], only.stack.own)
     assert np.allclose(late.stack.cross[2], only.stack.cross[1])
     for name in ("clean", "noise"):
-        with pytest.raises(UserError, match="two conditions of the same name"):
-            window.gather(world.images, {name: world.attacked}, labels=world.labels, noise=world.noise)
+        with pytest.raises(UserError, match="an attacked set cannot be called so"):
+            window.gather(world.images, {name: world.attacked}, labels=world.labels)
+
+
+def test_one_control_beside_several_attacked_sets_is_told(world):
+    said = "One noise control stands beside several attacked sets: it fits those of its own size only."
+    several = {"weak": world.noise, "strong": world.attacked}
+    for attacked, told in ((several, True), ({"strong": world.attacked}, False)):
+        part = window_of(world).gather(world.images, attacked, labels=world.labels, noise=world.noise)
+        assert (said in part.caveats()) is told
+    with pytest.raises(UserError, match="several noise controls: got 'weak'"):
+        window_of(world).gather(world.images, several, labels=world.labels, noise={"weak": world.noise})
+
+
+def test_each_attacked_set_has_its_own_predictions(world):
+    window, several = window_of(world), {"weak": world.noise, "strong": world.attacked}
+    looked = window.observe(world.images, world.labels)
+    aims = {"weak": (world.labels + 1) % CLASSES, "strong": (world.labels + 2) % CLASSES}
+    trials = window.gather(looked, several, predictions=aims).evidence().trials
+    for place, name in enumerate(several, 1):
+        assert trials.wrong[trials.condition == place].tolist() == aims[name].tolist()
+    some = window.gather(looked, several, predictions={"weak": aims["weak"]}).evidence().trials
+    said = world.model(world.attacked).argmax(1)
+    assert some.wrong[some.condition == 2].tolist() == said.tolist()
+    with pytest.raises(UserError, match="one list of predictions for several attacked sets"):
+        window.gather(looked, several, predictions=aims["weak"])
+    with pytest.raises(UserError, match="predictions for no attacked set: got 'weka'"):
+        window.gather(looked, several, predictions={"weka": aims["weak"]})
+
+
+@pytest.mark.parametrize("name", ["labels", "classes", "before"])
+def test_an_observation_has_its_own_labels_and_classes(world, name):
+    window = window_of(world)
+    looked = window.observe(world.images, world.labels)
+    given = {"labels": world.labels, "classes": [0, 1], "before": gathered(world)}[name]
+    with pytest.raises(UserError, match=f"an observation has its own labels and classes: got '{name}='"):
+        window.gather(looked, world.attacked, **{name: given})
+
+
+@pytest.mark.parametrize("cuts", [(8, 16, 24), (3, 17), (31,)])
+@pytest.mark.parametrize(("folds", "image_sets"), [(2, False), (3, False), (2, True)])
+def test_shards_that_know_those_before_have_the_folds_of_the_whole(world, cuts, folds, image_sets):
+    how = {"folds": folds, "image_sets": image_sets}
+    both, whole = in_shards(world, cuts, classes=range(CLASSES), **how), gathered(world, **how)
+    assert (both.beyond, both.wordless) == (whole.beyond, whole.wordless)
+    assert_same(arrays_of(both), arrays_of(whole))
+
+
+def test_later_shards_take_classes_and_folds_from_those_before(world):
+    first = gathered(world, slice(0, 16), folds=2)
+    both = first + gathered(world, slice(16, 19), before=first)
+    assert both.seen.tolist() == [3, 3, 3, 2, 2, 2, 2, 2]
+    assert both.evidence().counts.tolist() == [[2, 2, 2, *[1] * 5], [1] * 8]
+    some = gathered(world, torch.arange(16)[world.labels[:16] != 3], folds=2)
+    with pytest.raises(UserError, match=r"these images and those before differ in concepts.*name all classes"):
+        gathered(world, slice(16, 24), before=some)
+
+
+def test_an_image_set_has_one_image_of_every_concept(world):
+    rows = torch.arange(32)[
+        torch.tensor([not (label == 2 and place >= 24) for place, label in enumerate(world.labels)])
+    ]
+    part = gathered(world, rows, image_sets=True)
+    assert part.folds == 3
+    assert (part.evidence().counts == 1).all()
+    assert part.beyond == CLASSES - 1
+    told = "3 image sets of one image of every concept each; 7 images beyond the first 3 of their concept are left out."
+    assert told in part.caveats()
+    assert_same(arrays_of(part), arrays_of(gathered(world, slice(0, 24), image_sets=True)))
+    same = gathered(world, slice(0, 24), image_sets=True)
+    assert any("no image is left out for that" in caveat for caveat in same.caveats())
+
+
+def test_shards_that_fill_the_same_image_sets_do_not_add(world):
+    one, two = (gathered(world, rows, folds=2, image_sets=True) for rows in (slice(0, 16), slice(16, 32)))
+    with pytest.raises(UserError, match="image sets with more than one image of a concept"):
+        _ = one + two
+
+
+@pytest.mark.parametrize(("each", "count", "folds"), [(9, 5, 9), (1, 5, 1), (9, 200, 6), (9, 2000, 1)])
+def test_there_are_as_many_image_sets_as_images_of_every_concept(each, count, folds):
+    concepts = np.repeat(np.arange(count), each)
+    found, patterns = dealt(concepts, None, count=count, single=True)
+    assert found == folds
+    assert np.bincount(patterns[patterns >= 0], minlength=folds * count).tolist() == [1] * (folds * count)
+
+
+def test_concepts_of_one_image_cost_the_ceiling_and_are_told(world):
+    rows = torch.arange(32)[(world.labels > 1) | (torch.arange(32) < 8)]
+    said = "2 of 8 concepts have one image only, so there is one fold and no noise ceiling."
+    assert said in gathered(world, rows).caveats()
+    assert said not in gathered(world, rows, folds=1).caveats()
+    assert not any("one image only" in caveat for caveat in gathered(world, slice(0, 8)).caveats())
+
+
+def test_shards_of_two_networks_do_not_add(world):
+    other = World(CLASSES, per_class=4, seed=1)
+    one = gathered(world, slice(0, 16), folds=2)
+    window = Window(other.model, world.words, layers=["early", "late"], folds=2, permutations=19)
+    rows = slice(16, 32)
+    two = window.gather(world.images[rows], world.attacked[rows], labels=world.labels[rows], noise=world.noise[rows])
+    with pytest.raises(UserError, match="shards differ in their model"):
+        _ = one + two
 
 
 def test_concepts_are_the_words_that_all_spaces_know(world):
@@ -290,10 +415,11 @@ def other_ways(world):
         ),
         "concepts": gathered(world, torch.arange(16)[world.labels[:16] != 3], folds=2),
         "similarity": gathered(world, half, folds=2, similarity="cosine"),
+        "image sets": gathered(world, half, folds=2, image_sets=True),
     }
 
 
-@pytest.mark.parametrize("what", ["folds", "conditions", "concepts", "similarity"])
+@pytest.mark.parametrize("what", ["folds", "conditions", "concepts", "similarity", "image sets"])
 def test_shards_gathered_in_other_ways_do_not_add(world, what):
     one = gathered(world, slice(16, 32), folds=2)
     with pytest.raises(UserError, match=f"shards differ in their {what}"):

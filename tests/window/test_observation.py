@@ -5,6 +5,7 @@ from torch import nn
 
 from advwindow.errors import UserError
 from advwindow.models.classifier import Classifier
+from advwindow.window import observation
 from advwindow.window.capture import capture
 from advwindow.window.observation import PIXELS, Camera, Example, Tally, Trial, batches
 from tests.window.helpers import World, patterns_of, rng
@@ -117,21 +118,38 @@ def images_of(places, *, seed=0):
 
 
 @pytest.mark.parametrize("sizes", [[40], [10, 10, 10, 10], [39, 1], [16, 24], [15, 2, 23]])
-def test_the_first_images_are_kept_whatever_the_batches(sizes):
-    tally, places = Tally(3), np.split(np.arange(40), np.cumsum(sizes)[:-1])
-    everything = patterns_of(rng(3).normal(size=(40, 5)))
-    for part in places:
-        tally.add_examples(Example(part, part % 3, {"a": everything.take(part)}))
-    found = tally.examples()
-    assert found.places.tolist() == list(range(16))
-    assert found.truth.tolist() == (np.arange(16) % 3).tolist()
-    assert np.array_equal(found.activations["a"].centred, everything.centred[:16])
+@pytest.mark.parametrize("merged", [False, True])
+def test_trials_of_the_lowest_lots_are_kept_whatever_the_batches(sizes, merged, monkeypatch):
+    monkeypatch.setattr(observation, "MOST_TRIALS", 9)
+    tally, parts = Tally(3), np.split(np.arange(40), np.cumsum(sizes)[:-1])
+    everything, lots = patterns_of(rng(3).normal(size=(40, 5))), rng(4).random(40)
+    for part in parts:
+        target = Tally(3) if merged else tally
+        target.add_trials(Trial(part % 3, part, {"a": everything.take(part)}, lots[part]))
+        if merged:
+            tally.merge(target)
+    found, expected = tally.trials(), np.sort(np.argsort(lots)[:9])
+    assert found.rival.tolist() == expected.tolist()
+    assert found.truth.tolist() == (expected % 3).tolist()
+    assert np.array_equal(found.activations["a"].centred, everything.centred[expected])
+    assert tally.unused == 31
+
+
+def test_examples_of_both_tallies_are_kept_evenly():
+    one, other = Tally(3), Tally(3)
+    for tally in (one, other):
+        tally.add_examples(Example(*images_of(range(0, 80, 5))))
+    one.merge(other, seen=80)
+    found = one.examples()
+    assert found.places.tolist() == [5 * row for row in np.linspace(0, 31, 16).round().astype(int)]
+    assert (found.places >= 80).sum() == 8
+    assert len(found.activations["a"].centred) == 16
 
 
 def test_tallies_add_and_do_not_change_the_other():
     one, other = Tally(3), Tally(3)
-    one.add_trials(Trial(*images_of([0, 1])), wordless=2)
-    other.add_trials(Trial(*images_of([2, 3, 4], seed=1)), wordless=3)
+    one.add_trials(Trial(*images_of([0, 1]), rng(1).random(2)), wordless=2)
+    other.add_trials(Trial(*images_of([2, 3, 4], seed=1), rng(2).random(3)), wordless=3)
     for each in (one, other):
         each.add_examples(Example(*images_of([0])))
     one.merge(other)
