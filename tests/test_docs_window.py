@@ -11,7 +11,7 @@ import typer
 
 from advwindow.cli import app
 from advwindow.sweep import embedded
-from advwindow.window import LAYER_COLUMNS, effects, further, gathering, observation, sketch, verdict
+from advwindow.window import LAYER_COLUMNS, effects, folds, further, gathering, observation, sketch, verdict
 
 TEXT = (Path(__file__).parents[1] / "docs" / "window.md").read_text(encoding="utf-8")
 
@@ -62,9 +62,9 @@ def test_every_column_that_is_named_exists():
         (r"up to ([\d,]+) wrong predictions", observation.MOST_TRIALS),
         (r"and (\d+) images of each", observation.MOST_EXAMPLES),
         (r"each of (\d+) images, layer", observation.MOST_EXAMPLES),
-        (r"images, at most (\d+) \(", gathering.MOST_FOLDS),
-        (r"at most 4 \(and at most ([\d,]+) patterns", gathering.MOST_PATTERNS),
-        (r"memory only, to ([\d,]+) patterns", gathering.MOST_PATTERNS),
+        (r"images, at most (\d+) \(", folds.MOST_FOLDS),
+        (r"at most 4 \(and at most ([\d,]+) patterns", folds.MOST_PATTERNS),
+        (r"memory only, to ([\d,]+) patterns", folds.MOST_PATTERNS),
         (r"too, up to (\d+) MiB", gathering.KEPT_BYTES / 2**20),
         (r"needs (\d+) concepts\)", verdict.COLLAPSE_CONCEPTS),
         (r"fewer than (\d+) concepts it cannot", verdict.DRIFT_CONCEPTS),

@@ -15,16 +15,8 @@ from advwindow.models import in_fast_format
 from advwindow.models.layers import default_layers, select_layers
 from advwindow.window.capture import POOLINGS
 from advwindow.window.evidence import CLEAN, NOISE
-from advwindow.window.gathering import (
-    Cast,
-    Dealing,
-    Gathered,
-    Observation,
-    draw_lots,
-    in_order,
-    look_again,
-    look_clean,
-)
+from advwindow.window.folds import Dealing, draw_lots, in_order
+from advwindow.window.gathering import Cast, Gathered, Observation, look_again, look_clean
 from advwindow.window.observation import MOST_EXAMPLES, Batched, Camera, batches, spread_out
 from advwindow.window.options import Options
 from advwindow.window.report import WindowReport, analyse

@@ -118,7 +118,11 @@ def protocol(run: aw.Run) -> None:
     _line(sets, clean, "two_vs_two_sets", CLEAN, "clean")
     mean = pl.mean_horizontal(pl.exclude("layer")).alias("mean")
     print(table.with_columns(mean), clean.select("layer", "two_vs_two_sets", "two_vs_two_sets_p_adjusted"))
-    print(layers.select("attack", "layer", "one_vs_two", "one_vs_two_p", "one_vs_two_p_adjusted", "one_vs_two_n", "hijacked"))
+    print(
+        layers.select(
+            "attack", "layer", "one_vs_two", "one_vs_two_p", "one_vs_two_p_adjusted", "one_vs_two_n", "hijacked"
+        )
+    )
     for axes in (images, sets):
         axes.axhline(0.5, color="#222222", lw=0.7)
     _finish(images, names, "1 vs 2: closer to the image's own word")
@@ -126,7 +130,9 @@ def protocol(run: aw.Run) -> None:
     figure.savefig(HERE / "protocol.svg", metadata={"Date": None})
 
 
-def _line(axes: Axes, rows: pl.DataFrame, column: str, colour: str, label: str, *, band: bool = False, dashed: bool = False) -> None:
+def _line(
+    axes: Axes, rows: pl.DataFrame, column: str, colour: str, label: str, *, band: bool = False, dashed: bool = False
+) -> None:
     places = range(rows.height)
     axes.plot(places, rows[column], color=colour, marker="o", ms=3, lw=1.4, ls="--" if dashed else "-", label=label)
     if band:

@@ -9,7 +9,7 @@ from advwindow.errors import UserError
 from advwindow.models.classifier import Classifier
 from advwindow.window import observation
 from advwindow.window.capture import capture
-from advwindow.window.gathering import Dealing, draw_lots, in_order
+from advwindow.window.folds import Dealing, draw_lots, in_order
 from advwindow.window.grams import gram_of
 from advwindow.window.observation import PIXELS
 from advwindow.window.sketch import LIMIT, WIDTH
