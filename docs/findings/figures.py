@@ -24,6 +24,7 @@ RANKS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d9b100")
 
 
 def main() -> None:
+    """Draw and print what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, help="run of attacks/photographs.toml")
     parser.add_argument("--protocol", type=Path, help="run of the protocol words-as-a-window")
@@ -36,6 +37,7 @@ def main() -> None:
 
 
 def photographs(run: aw.Run) -> None:
+    """Alignment, displacement and half-lives of the 500 photographs."""
     layers = run.layers
     attacks = layers["attack"].unique(maintain_order=True).to_list()
     names = layers["layer"].unique(maintain_order=True).to_list()
@@ -54,8 +56,8 @@ def photographs(run: aw.Run) -> None:
         print(attack, rows.select("layer", "alignment", "drift", "drift_p_adjusted", "retention", "retention_low",
                                   "retention_high", "drift_beyond_noise", "one_vs_two", "one_vs_two_p_adjusted",
                                   "identification", "displacement", "verdict", "hijacked"))  # fmt: skip
-    print(first.filter(pl.col("condition") == "clean").select("layer", "alignment", "band_low", "band_high", "two_vs_two",
-                                                              "decoding", "cka", "alignment_p_adjusted"))  # fmt: skip
+    clean = first.filter(pl.col("condition") == "clean")
+    print(clean.select("layer", "alignment", "two_vs_two", "decoding", "cka", "alignment_p_adjusted"))
     _finish(curve, names, "alignment with words (RSA, Pearson)")
     _finish(erosion, names, "share")
     figure.savefig(HERE / "photographs.svg", metadata={"Date": None})
@@ -68,6 +70,7 @@ def photographs(run: aw.Run) -> None:
 
 
 def half_lives(run: aw.Run, names: list[str]) -> None:
+    """The budget at which half of each layer's alignment is gone."""
     table = run.half_lives
     print(table.select("layer", "text", "note"))
     figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
@@ -102,6 +105,7 @@ def trace_ranks(run: aw.Run) -> pl.DataFrame:
 
 
 def protocol(run: aw.Run) -> None:
+    """1 vs 2 and 2 vs 2 by layer and rank of the target."""
     layers = run.layers.filter(pl.col("condition") == "attack")
     names = layers["layer"].unique(maintain_order=True).to_list()
     attacks = layers["attack"].unique(maintain_order=True).to_list()
