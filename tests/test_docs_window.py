@@ -60,7 +60,7 @@ def test_every_column_that_is_named_exists():
         (r"more than ([\d,]+) features", sketch.LIMIT),
         (r"CountSketch of ([\d,]+) numbers", sketch.WIDTH),
         (r"up to ([\d,]+) wrong predictions", observation.MOST_TRIALS),
-        (r"and (\d+) images of each", observation.MOST_EXAMPLES),
+        (r"and (\d+) images of each", observation.MOST_SINGLES),
         (r"each of (\d+) images, layer", observation.MOST_EXAMPLES),
         (r"images, at most (\d+) \(", folds.MOST_FOLDS),
         (r"at most 4 \(and at most ([\d,]+) patterns", folds.MOST_PATTERNS),

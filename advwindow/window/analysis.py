@@ -99,7 +99,8 @@ def compute(evidence: Evidence, options: Options) -> Numbers:
         found |= _set_tests(sets, options)
     sound = np.array([name in measured for name in evidence.layers])
     columns = {name: _spread(values, sound) for name, values in found.items()}
-    columns["displacement"] = np.stack([layer.displacement for layer in evidence.layers.values()])
+    for name in ("displacement", "identification"):
+        columns[name] = np.stack([getattr(layer, name) for layer in evidence.layers.values()])
     columns |= image_tests(evidence, study.words.similarity, options)
     shape = (-1, len(evidence.conditions), len(evidence.concepts))
     by_concept = {

@@ -51,12 +51,15 @@ class LayerEvidence:
         stack: products of the means of every concept's images in every fold, ``M * C`` patterns, fold by fold, under
             all conditions.
         displacement: ``(S,)``, mean over images of ``||activation - clean|| / ||clean||``; NaN if never defined.
+        identification: ``(S,)``, share of single images (up to 500) whose activation is nearest to that of the same
+            image before the attack; NaN where it cannot be told.
         closeness: ``(T, C)``, for each trial the similarity of its activation to the clean concept means.
         examples: ``(S, E, C)``, raw products of single images' activations with the clean concept means.
     """
 
     stack: Stack
     displacement: Array
+    identification: Array
     closeness: Array
     examples: Array
 
@@ -170,7 +173,7 @@ class Evidence:
 
 _TRIALS = ("condition", "truth", "wrong", "profile")
 _TOLD = ("conditions", "concepts", "similarity")
-_PER_LAYER = ("displacement", "closeness", "examples")
+_PER_LAYER = ("displacement", "identification", "closeness", "examples")
 _STACK = ("own", "cross", "mean", "features")
 
 

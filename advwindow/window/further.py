@@ -9,7 +9,6 @@ import numpy as np
 from advwindow.window.alignment import biased_cka, pair_values, unit_pairs
 from advwindow.window.crossvalidated import crossvalidated_distances, crossvalidated_shift
 from advwindow.window.decoding import decoding_null, decoding_two_vs_two
-from advwindow.window.identification import identification
 from advwindow.window.multiplicity import resampled_p
 from advwindow.window.neighbours import neighbour_null, neighbour_overlap
 from advwindow.window.procrustes import overlap, procrustes_null, unit_patterns
@@ -36,7 +35,6 @@ FURTHER = (
     "cka_biased",
     "cka_biased_null",
     "rsa_crossvalidated",
-    "identification",
     "shift",
     "decoding_p",
     "procrustes_p",
@@ -69,18 +67,18 @@ def further_measures(
     conditions = range(len(stack.own))
     columns = {name: np.full(len(conditions), np.nan) for name in FURTHER}
     for s in conditions:
-        for measured in (_with_words(stack, words, s, kind, ties), _beside_clean(patterns, s, kind, folds)):
-            for name, compute in measured.items():
-                try:
-                    columns[name][s] = compute()
-                except ConstantPatternError:
-                    continue
+        for name, compute in _with_words(stack, words, s, kind, ties).items():
+            try:
+                columns[name][s] = compute()
+            except ConstantPatternError:
+                continue
         biased = biased_cka(stack.gram(s).raw, words.gram.raw)
         columns["cka_biased"][s], columns["cka_biased_null"][s] = biased
         if len(permutations):
             for name, value in _nulls(stack, words, s, kind, ties, permutations, columns).items():
                 columns[name][s] = value
         if folds > 1:
+            columns["shift"][s] = _shift(*_products(patterns, s, kind), folds, patterns.features)
             columns["rsa_crossvalidated"][s] = _crossvalidated_alignment(patterns, words, s, kind, folds)
     return columns
 
@@ -128,14 +126,6 @@ def _nulls(
         if np.isfinite(columns[name][s])
     }
     return {**tested, "procrustes_null": float(nulls["procrustes"].mean())}
-
-
-def _beside_clean(patterns: Stack, s: int, kind: str, folds: int) -> dict[str, Callable[[], float]]:
-    own, cross, other = _products(patterns, s, kind)
-    measured: dict[str, Callable[[], float]] = {"identification": lambda: identification(own, cross, other).accuracy}
-    if folds > 1:
-        measured["shift"] = lambda: _shift(own, cross, other, folds, patterns.features)
-    return measured
 
 
 def _products(patterns: Stack, s: int, kind: str) -> tuple[Array, Array, Array]:

@@ -19,7 +19,8 @@ from advwindow.window.evidence import (
     fold_weights,
 )
 from advwindow.window.grams import stack_of
-from advwindow.window.observation import PIXELS, Example, Shot, Tally, Trial
+from advwindow.window.identification import identified
+from advwindow.window.observation import MOST_EXAMPLES, PIXELS, Example, Shot, Tally, Trial, spread_out
 from advwindow.window.sums import closeness, products
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from advwindow.window.grams import Gram
     from advwindow.window.observation import Batched, Camera
+    from advwindow.window.sums import Patterns
     from advwindow.window.vocabulary import Vocabulary
     from advwindow.window.window import Window
 
@@ -151,7 +153,7 @@ class Gathered:
     """What was kept of one set of images under several conditions; ``a + b`` is that of both sets together.
 
     Memory: sums of ``M * C`` patterns by layer and condition, which do not grow with the number of images, and the
-    activations of at most `MOST_TRIALS` wrong predictions by condition and of `MOST_EXAMPLES` images.
+    activations of at most `MOST_TRIALS` wrong predictions by condition and of `MOST_SINGLES` images.
 
     Attributes:
         vocabulary: concepts and words.
@@ -236,7 +238,7 @@ class Gathered:
             pixels=pixels,
             layers=layers,
             trials=_trials([tally.trials() for tally in tallies], known, self.similarity),
-            examples=Examples(*clean.examples()[:2]),
+            examples=_examples(clean.examples()),
         )
 
     def caveats(self) -> list[str]:
@@ -285,7 +287,8 @@ class Gathered:
 
 def _layers(tallies: Sequence[Tally], weights: Array, kind: str) -> tuple[dict[str, LayerEvidence], Gram]:
     """Evidence of every layer, and the Gram of the pixels."""
-    trials, examples = [tally.trials() for tally in tallies], [tally.examples() for tally in tallies]
+    trials, singles = [tally.trials() for tally in tallies], [tally.examples() for tally in tallies]
+    traced = spread_out(np.arange(len(singles[0].places)), MOST_EXAMPLES)
     layers = {}
     for layer in tallies[0].sums.layers:
         if layer == PIXELS:
@@ -295,10 +298,18 @@ def _layers(tallies: Sequence[Tally], weights: Array, kind: str) -> tuple[dict[s
         layers[layer] = LayerEvidence(
             stack_of(patterns),
             np.array([tally.displacement(layer) for tally in tallies]),
+            _identification([each.activations[layer] for each in singles], kind),
             np.concatenate([closeness(each.activations[layer], concepts, similarity=kind) for each in trials]),
-            np.stack([products(each.activations[layer], concepts) for each in examples]),
+            np.stack([products(each.activations[layer].take(traced), concepts) for each in singles]),
         )
     return layers, stack_of([tallies[0].sums.mean(PIXELS)]).averaged(weights).gram(0)
+
+
+def _identification(singles: Sequence[Patterns], kind: str) -> Array:
+    """Share of images that are recognised among all clean ones, by condition."""
+    near = [closeness(singles[0], each, similarity=kind) for each in singles]
+    told = [len(each) > 1 and bool(np.isfinite(each).all()) for each in near]
+    return np.array([identified(each).accuracy if sound else np.nan for each, sound in zip(near, told, strict=True)])
 
 
 def _trials(trials: Sequence[Trial], known: Vocabulary, kind: str) -> Trials:
@@ -309,6 +320,11 @@ def _trials(trials: Sequence[Trial], known: Vocabulary, kind: str) -> Trials:
         wrong=known.places(rivals),
         profile=known.profiles(rivals, similarity=kind),
     )
+
+
+def _examples(singles: Example) -> Examples:
+    traced = spread_out(np.arange(len(singles.places)), MOST_EXAMPLES)
+    return Examples(singles.places[traced], singles.truth[traced])
 
 
 def _sum(one: Tally, other: Tally, seen: int) -> Tally:

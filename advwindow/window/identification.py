@@ -56,13 +56,17 @@ def identification(own_clean: Array, cross: Array, own_other: Array) -> Identifi
     """
     _check(own_clean, cross, own_other)
     clean, other = _lengths(own_clean, "clean"), _lengths(own_other, "other")
-    similarity = cross / clean[:, None] / other
+    return identified(cross / clean[:, None] / other)
+
+
+def identified(similarity: Array) -> Identification:
+    """The same from similarities ``(P, P)`` of clean patterns (rows) with those of the other condition (columns)."""
     own = np.diag(similarity)
     nearer = (similarity > own + _EQUAL).sum(0)
     tied = (np.abs(similarity - own) <= _EQUAL).sum(0)
     correct: Array = np.where(nearer == 0, 1 / tied, 0.0)
     # The tied ones, the own pattern among them, hold the places nearer + 1 to nearer + tied.
-    return Identification(float(correct.mean()), correct, nearer + (tied + 1) / 2, 1 / len(cross))
+    return Identification(float(correct.mean()), correct, nearer + (tied + 1) / 2, 1 / len(similarity))
 
 
 def _lengths(products: Array, condition: str) -> Array:

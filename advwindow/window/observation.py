@@ -32,7 +32,10 @@ PIXELS = "(pixels)"
 #: Images with a wrong prediction that are kept for the 1 vs 2 test of a condition, chosen by lot.
 MOST_TRIALS = 1000
 
-#: Images whose layers are asked one by one what word they say, evenly spaced over the set.
+#: Images that are told apart from each other (identification), evenly spaced over the set.
+MOST_SINGLES = 500
+
+#: Those of them whose layers are asked what word they say, evenly spaced likewise.
 MOST_EXAMPLES = 16
 
 _PIXEL_SIDE = 64
@@ -210,7 +213,7 @@ class Tally:
     def merge(self, other: Tally, *, seen: int = 0) -> None:
         """Add what another tally of the same condition has seen of other images, which come after `seen` ones.
 
-        Of the images that both look at one by one, `MOST_EXAMPLES` evenly spaced ones are kept.
+        Of the images that both look at one by one, `MOST_SINGLES` evenly spaced ones are kept.
         """
         self.sums.merge(other.sums)
         for layer, moved in other._moved.items():
@@ -241,7 +244,7 @@ class Tally:
 
 
 def _spread_out(images: Example) -> Example:
-    rows = spread_out(np.arange(len(images.places)), MOST_EXAMPLES)
+    rows = spread_out(np.arange(len(images.places)), MOST_SINGLES)
     told = {layer: each.take(rows) for layer, each in images.activations.items()}
     return Example(images.places[rows], images.truth[rows], told)
 

@@ -17,7 +17,7 @@ from advwindow.window.capture import POOLINGS
 from advwindow.window.evidence import CLEAN, NOISE
 from advwindow.window.folds import Dealing, draw_lots, in_order
 from advwindow.window.gathering import Cast, Gathered, Observation, look_again, look_clean
-from advwindow.window.observation import MOST_EXAMPLES, Batched, Camera, batches, spread_out
+from advwindow.window.observation import MOST_SINGLES, Batched, Camera, batches, spread_out
 from advwindow.window.options import Options
 from advwindow.window.report import WindowReport, analyse
 from advwindow.window.similarity import SIMILARITIES
@@ -165,7 +165,7 @@ class Window:
             self.seed,
             patterns >= 0,
         )
-        shown = spread_out(np.flatnonzero(patterns >= 0), MOST_EXAMPLES)
+        shown = spread_out(np.flatnonzero(patterns >= 0), MOST_SINGLES)
         return look_clean(self, Cast(known, own, folds, patterns, lots, shown), camera, images)
 
     def gather(

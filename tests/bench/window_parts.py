@@ -75,6 +75,7 @@ class DrawnLayer:
         self._layer = layer
         self._conditions = conditions
         self.displacement = np.zeros(conditions)
+        self.identification = np.ones(conditions)
         self.closeness = np.zeros((0, CONCEPTS))
         self.examples = np.zeros((conditions, 0, CONCEPTS))
 

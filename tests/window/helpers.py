@@ -66,7 +66,8 @@ def layer_of(parts: Sequence[Array], *, folds: int = 1) -> LayerEvidence:
     """A layer's evidence from activations ``(M * C, d)`` by condition, without trials and examples."""
     concepts = len(parts[0]) // folds
     stack = stack_of([patterns_of(part) for part in parts])
-    return LayerEvidence(stack, np.zeros(len(parts)), np.zeros((0, concepts)), np.zeros((len(parts), 0, concepts)))
+    none, one = np.zeros((0, concepts)), np.ones(len(parts))
+    return LayerEvidence(stack, np.zeros(len(parts)), one, none, np.zeros((len(parts), 0, concepts)))
 
 
 def evidence_of(

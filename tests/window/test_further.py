@@ -76,19 +76,6 @@ def test_procrustes_and_biased_cka_are_those_of_the_activations(world):
 
 
 @pytest.mark.parametrize("kind", ["pearson", "cosine"])
-def test_identification_is_among_all_images_sets(world, kind):
-    words, (clean, attacked) = world
-    mixed = clean - 2 + 1.5 * attacked
-    found = measured(words, [clean, mixed], kind=kind)["identification"]
-    assert found[0] == 1
-    x, y = (part - (part.mean(1, keepdims=True) if kind == "pearson" else 0) for part in (clean, mixed))
-    near = x @ y.T / np.outer(np.linalg.norm(x, axis=1), np.linalg.norm(y, axis=1))
-    expected = (near.argmax(0) == np.arange(FOLDS * CONCEPTS)).mean()
-    assert 0 < expected < 1
-    assert found[1] == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("kind", ["pearson", "cosine"])
 def test_crossvalidated_alignment_by_loops(world, kind):
     words, parts = world
     found = measured(words, parts, kind=kind)["rsa_crossvalidated"]
@@ -149,13 +136,11 @@ def test_one_fold_has_no_crossvalidation():
 
 
 def test_a_flat_image_set_leaves_what_does_not_need_it(world):
-    """One pattern of the attacked images is constant: nothing can be identified, the concept means still compare."""
+    """One pattern of the attacked images is constant: the concept means still compare."""
     words, (clean, attacked) = world
     flat = attacked.copy()
     flat[CONCEPTS + 3] = 0.25
     found = measured(words, [clean, flat])
-    assert found["identification"][0] == 1
-    assert np.isnan(found["identification"][1])
     for name in ("decoding", "procrustes", "neighbours", "cka_biased", "rsa_crossvalidated"):
         assert np.isfinite(found[name]).all(), name
 

@@ -97,8 +97,7 @@ def test_a_shard_with_few_images_of_a_class_still_adds_up(world):
 def test_examples_of_shards_are_at_their_places_in_the_whole(world):
     parts = [gathered(world, rows, folds=1, classes=range(CLASSES)) for rows in (slice(0, 8), slice(8, 32))]
     found = (parts[0] + parts[1]).evidence().examples
-    chosen = [*range(8), *(8 + part for part in parts[1].evidence().examples.place)]
-    assert found.place.tolist() == [chosen[row] for row in np.linspace(0, 23, 16).round().astype(int)]
+    assert found.place.tolist() == np.linspace(0, 31, 16).round().astype(int).tolist()
     assert found.truth.tolist() == world.labels[found.place].tolist()
 
 
@@ -149,6 +148,20 @@ def test_closeness_displacement_examples_and_trials_by_brute_force(world):
     shown = np.linspace(0, 31, 16).round().astype(int)
     assert evidence.examples.place.tolist() == shown.tolist()
     assert np.allclose(layer.examples[2], moved[shown] @ means.T, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["pearson", "cosine"])
+def test_identification_is_of_every_image_among_all(world, kind):
+    mixed = 0.75 * world.images + 0.25 * world.images.roll(5, 0)
+    window = Window(world.model, world.words, layers=["late"], similarity=kind)
+    found = window.gather(world.images, mixed, labels=world.labels).evidence().layers["late"].identification
+    clean, moved = (capture(world.model, x, ["late"])["late"].double().numpy() for x in (world.images, mixed))
+    if kind == "pearson":
+        clean, moved = (rows - rows.mean(1, keepdims=True) for rows in (clean, moved))
+    near = moved @ clean.T / np.outer(np.linalg.norm(moved, axis=1), np.linalg.norm(clean, axis=1))
+    expected = (near.argmax(1) == np.arange(32)).mean()
+    assert 0 < expected < 1
+    assert found.tolist() == [1, pytest.approx(expected)]
 
 
 def test_pixels_are_those_of_the_clean_images(world):
@@ -226,6 +239,7 @@ def held(tally) -> int:
 
 def test_memory_does_not_grow_with_the_images(world, monkeypatch):
     monkeypatch.setattr(observation, "MOST_TRIALS", 10)
+    monkeypatch.setattr("advwindow.window.window.MOST_SINGLES", 16)
     window = window_of(world, batch_size=8)
     sizes, lengths = [], []
     for times in (1, 8):

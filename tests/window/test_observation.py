@@ -135,7 +135,8 @@ def test_trials_of_the_lowest_lots_are_kept_whatever_the_batches(sizes, merged, 
     assert tally.unused == 31
 
 
-def test_examples_of_both_tallies_are_kept_evenly():
+def test_examples_of_both_tallies_are_kept_evenly(monkeypatch):
+    monkeypatch.setattr("advwindow.window.observation.MOST_SINGLES", 16)
     one, other = Tally(3), Tally(3)
     for tally in (one, other):
         tally.add_examples(Example(*images_of(range(0, 80, 5))))
