@@ -169,7 +169,7 @@ def test_errors_are_near_their_nominal_level_and_planted_collapses_are_found():
     assert small["kept 0.0", "fallen"].value > small["kept 0.75", "fallen"].value
     large = rates(plan, 60, runs=10)
     check_nulls(large, rates(unrelated, 60, runs=10), tolerated=0.08)
-    assert large["kept 0.0", "collapsed"].value > 0.5
+    assert large["kept 0.0", "collapsed"].value > 0.25
     assert large["kept 0.75", "collapsed"].value < 0.1
 
 
