@@ -51,7 +51,7 @@ class LayerEvidence:
         stack: products of the means of every concept's images in every fold, ``M * C`` patterns, fold by fold, under
             all conditions.
         displacement: ``(S,)``, mean over images of ``||activation - clean|| / ||clean||``; NaN if never defined.
-        identification: ``(S,)``, share of single images (up to 500) whose activation is nearest to that of the same
+        identification: ``(S,)``, share of single images (up to 250) whose activation is nearest to that of the same
             image before the attack; NaN where it cannot be told.
         closeness: ``(T, C)``, for each trial the similarity of its activation to the clean concept means.
         examples: ``(S, E, C)``, raw products of single images' activations with the clean concept means.

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 PIXELS = "(pixels)"
 
 #: Images with a wrong prediction that are kept for the 1 vs 2 test of a condition, chosen by lot.
-MOST_TRIALS = 1000
+MOST_TRIALS = 500
 
 #: Images that are told apart from each other (identification), evenly spaced over the set.
-MOST_SINGLES = 500
+MOST_SINGLES = 250
 
 #: Those of them whose layers are asked what word they say, evenly spaced likewise.
 MOST_EXAMPLES = 16

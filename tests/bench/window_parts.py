@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import gc
 import json
 import os
 import subprocess
@@ -56,12 +58,22 @@ def measured_apart(work: str, number: int) -> Cost:
     """Do a piece of `WORK` in a new process."""
     command = [sys.executable, "-m", "tests.bench.window_parts", work, str(number)]
     root = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=root, env=os.environ | _THREADS, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=root,
+        env=os.environ | _THREADS | (_TIDY if work == "capture" else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 
 _THREADS = {name: str(THREADS) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+
+# What is freed goes back at once, or the highest memory tells of chance in the allocator (100 MiB more or less).
+_TIDY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
 
 class DrawnLayer:
@@ -187,6 +199,8 @@ def main() -> None:
     """Do what the command line says, after what it needs has been made ready."""
     torch.set_num_threads(THREADS)
     work = WORK[sys.argv[1]](int(sys.argv[2]))
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what loading has freed goes back, or chance decides how much is counted
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the highest memory so far is forgotten
     before, started = _memory("VmRSS"), time.perf_counter()
     work()
