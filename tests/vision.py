@@ -6,9 +6,9 @@ import sys
 from types import ModuleType
 
 import pytest
-import torch
+from torch import library
 
-_libraries: list[torch.library.Library] = []
+_declared: list[library.Library] = []
 
 
 def optional_vision(name: str) -> ModuleType:
@@ -23,8 +23,8 @@ def optional_vision(name: str) -> ModuleType:
             raise
     for loaded in [key for key in sys.modules if key.partition(".")[0] in {"torchvision", "timm"}]:
         del sys.modules[loaded]
-    library = torch.library.Library("torchvision", "DEF")
+    schemas = library.Library("torchvision", "DEF")
     for operator in ("nms", "qnms"):
-        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _libraries.append(library)  # the schemas live as long as this object
+        schemas.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _declared.append(schemas)  # the schemas live as long as this object
     return importlib.import_module(name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from advwindow.errors import UserError, did_you_mean
+from advwindow.window.grams import double_centred
 from advwindow.window.matching import check_matrices
 from advwindow.window.similarity import ConstantPatternError
 
@@ -115,7 +116,7 @@ def debiased_cka(k: Array, l: Array) -> float:  # noqa: E741 - K and L are the G
     Raises:
         UserError: shapes differ, n below 4, or (`ConstantPatternError`) a Gram has no structure left after centring.
     """
-    _check_grams(k, l)
+    check_grams(k, l)
     return float((u_unit(k) * u_unit(l)).sum())
 
 
@@ -131,7 +132,7 @@ def biased_cka(k: Array, l: Array) -> BiasedCka:  # noqa: E741 - as above
     Raises:
         UserError: as `debiased_cka`.
     """
-    _check_grams(k, l)
+    check_grams(k, l)
     kc, lc = _double_centred(k), _double_centred(l)
     sizes = np.linalg.norm(kc), np.linalg.norm(lc)
     null_mean = np.trace(kc) * np.trace(lc) / (sizes[0] * sizes[1] * (len(k) - 1))
@@ -160,15 +161,15 @@ def u_unit(k: Array) -> Array:
 
 
 def _double_centred(k: Array) -> Array:
-    mean = k.mean(0)
-    centred: Array = k - mean - mean[:, None] + mean.mean()
+    centred = double_centred(k)
     if not np.abs(np.diag(centred)).max() > 1e-14 * np.abs(np.diag(k)).max():
         raise ConstantPatternError("all samples are the same, so CKA has nothing to compare")
     return centred
 
 
-def _check_grams(k: Array, l: Array) -> None:  # noqa: E741 - as above
+def check_grams(k: Array, l: Array) -> None:  # noqa: E741 - as above
+    """Two Grams of the same samples, at least 4; raises `UserError` otherwise."""
     if k.shape != l.shape or k.ndim != 2 or k.shape[0] != k.shape[1]:
         raise UserError("Grams do not fit", got=f"{k.shape} and {l.shape}", expected="two (n, n) Grams")
     if len(k) < 4:
-        raise UserError("too few samples for debiased CKA", got=len(k), expected="at least 4")
+        raise UserError("too few samples to compare Grams", got=len(k), expected="at least 4")

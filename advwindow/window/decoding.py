@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from advwindow.errors import UserError
+from advwindow.window.grams import double_centred
 from advwindow.window.matching import TwoVsTwo, check_matrices, tie_scores
 from advwindow.window.profiles import clear_diagonal
 from advwindow.window.similarity import ConstantPatternError
@@ -132,8 +133,7 @@ def _penalty(values: Array) -> float:
 
 def _spectrum(features: Array) -> tuple[Array, Array]:
     """Eigenvalues ``(C - 1,)`` (0 where rounding) and eigenvectors of the centred products, the constant left out."""
-    mean = features.mean(0)
-    centred = features - mean - mean[:, None] + mean.mean()
+    centred = double_centred(features)
     rounding = len(features) * np.finfo(np.float64).eps * np.abs(features).max()
     # Moved above all others, the constant does not mix with other directions in which nothing varies.
     above = 2 * max(float(np.trace(centred)), rounding)

@@ -111,6 +111,13 @@ def with_means(centred: Array, rows: Array, columns: Array, features: int) -> Ar
     return raw
 
 
+def double_centred(products: Array) -> Array:
+    """Products ``(n, n)`` of patterns from which their common mean pattern has been taken."""
+    mean = products.mean(0)
+    centred: Array = products - mean - mean[:, None] + mean.mean()
+    return centred
+
+
 def gram_of(patterns: Array) -> Gram:
     """The Gram of patterns ``(n, d)`` in float64; the patterns are centred before they are multiplied."""
     patterns = np.asarray(patterns, np.float64)

@@ -30,7 +30,7 @@ class Options:
         image_sets: whether to score every fold by itself, too, and average the scores, as Words as a Window does with
             its image sets.
         further: whether to take the measures, too, that no verdict rests on (`advwindow.window.further.FURTHER`); with
-            1,000 concepts they take about as long as all the rest.
+            1,000 concepts they take more than half as long again as all the rest.
         further_permutations: relabellings for p-values of decoding, Procrustes and neighbours (each layer by itself)
             and the null mean of Procrustes; 0 for none. With 1,000 concepts a relabelling takes about 40 ms a layer.
         correction: how p-values are adjusted over layers: ``"max-t"`` (step-down, family-wise), ``"bh"`` or ``"by"``

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from advwindow.errors import UserError
+from advwindow.window.alignment import check_grams
+from advwindow.window.grams import double_centred
 from advwindow.window.similarity import ConstantPatternError
 
 if TYPE_CHECKING:
@@ -82,8 +84,7 @@ def unit_patterns(k: Array) -> Array:
 
     Factors instead of square roots of ``Kc Lc``: the root of a rounding error of 1e-16 would be 1e-8, n times over.
     """
-    mean = k.mean(0)
-    values, vectors = np.linalg.eigh(k - mean - mean[:, None] + mean.mean())
+    values, vectors = np.linalg.eigh(double_centred(k))
     kept = values > len(k) * np.finfo(np.float64).eps * max(values[-1], np.abs(k).max())
     if not kept.any():
         raise ConstantPatternError("all samples are the same, so Procrustes has nothing to turn")
@@ -92,9 +93,6 @@ def unit_patterns(k: Array) -> Array:
 
 
 def _check(k: Array, l: Array) -> None:  # noqa: E741 - as above
-    if k.shape != l.shape or k.ndim != 2 or k.shape[0] != k.shape[1]:
-        raise UserError("Grams do not fit", got=f"{k.shape} and {l.shape}", expected="two (n, n) Grams")
-    if len(k) < 4:
-        raise UserError("too few samples for Procrustes", got=len(k), expected="at least 4")
+    check_grams(k, l)
     if not (np.isfinite(k).all() and np.isfinite(l).all()):
         raise UserError("inner products are not finite", fix="leave out the samples without a pattern")

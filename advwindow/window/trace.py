@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from advwindow.window.decoding import ridge_penalty
+from advwindow.window.grams import double_centred
 from advwindow.window.similarity import ConstantPatternError
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _regression(clean: Array, examples: Array) -> tuple[Array, Array]:
     The rows of both add up to 1: the intercept is free.
     """
     mean = clean.mean(0)
-    centred = clean - mean - mean[:, None] + mean.mean()
+    centred = double_centred(clean)
     if not np.trace(centred) > 1e-14 * np.trace(clean):
         raise ConstantPatternError("all activations are the same, so no word can be predicted from them")
     moved = examples - mean

@@ -124,7 +124,7 @@ def test_the_null_mean_of_biased_cka_is_that_of_relabelling():
 
 def test_what_cka_refuses():
     k, _ = grams(5)
-    with pytest.raises(UserError, match=re.escape("too few samples for debiased CKA: got 3; expected at least 4")):
+    with pytest.raises(UserError, match=re.escape("too few samples to compare Grams: got 3; expected at least 4")):
         debiased_cka(k[:3, :3], k[:3, :3])
     with pytest.raises(UserError, match="do not fit"):
         biased_cka(k, k[:4, :4])
