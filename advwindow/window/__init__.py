@@ -1,4 +1,19 @@
-"""The window: activations to Grams to alignment with words, drift under attack, and verdicts."""
+"""The window: activations to Grams to alignment with words, drift under attack, and verdicts.
+
+An image passes once, in this order:
+
+* seen: `capture` -> `sketch` -> `observation` (tallies of `sums`, dealt out by `folds`) -> `gathering`; words:
+  `vocabulary`
+* kept: `grams` -> `evidence`
+* measured, layer by layer: `geometry` (what verdicts rest on: `similarity`, `alignment`, `matching`, `profiles`),
+  `further` (`decoding`, `procrustes`, `neighbours`, `crossvalidated`), `sets`, `ceilings` (`reliability`);
+  `identification`
+* inferred, over layers: `permutation`, `swap`, `dyadic`, `multiplicity`, `families`, `effects`, `images` ->
+  `analysis`
+* told: `verdict`, `references`, `trace` -> `report`; over budgets: `halflife` -> `budgets`
+
+`window.Window` conducts; `options` names every choice.
+"""
 
 from advwindow.window.alignment import BiasedCka, biased_cka, debiased_cka, rsa
 from advwindow.window.budgets import HALF_LIVES, half_lives
