@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from advwindow.errors import UserError
     from advwindow.models import Classifier, load_model
     from advwindow.sweep import Run, attack, open_run
-    from advwindow.window import Window, WindowReport
+    from advwindow.window import Window, WindowCallback, WindowReport
     from advwindow.words import WordSpace, load_words
 
 __version__ = "0.1.0"
@@ -35,6 +35,7 @@ __all__ = [
     "Run",
     "UserError",
     "Window",
+    "WindowCallback",
     "WindowReport",
     "WordSpace",
     "attack",
@@ -53,6 +54,7 @@ _HOMES = {
     "Run": "sweep",
     "UserError": "errors",
     "Window": "window",
+    "WindowCallback": "window",
     "WindowReport": "window",
     "WordSpace": "words",
     "attack": "sweep",

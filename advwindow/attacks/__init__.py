@@ -21,7 +21,8 @@ from advwindow.attacks.api import (
 )
 from advwindow.attacks.audit import Audit, AuditLevel, Finding, audit
 from advwindow.attacks.auto import Auto, AutoQuick
-from advwindow.attacks.budget import MINIMAL, Budget, Norm, make_budgets, parse_eps
+from advwindow.attacks.ball import Ball
+from advwindow.attacks.budget import MINIMAL, Budget, Norm, make_budgets, parse_eps, per_sample, steepest
 from advwindow.attacks.carlini import CW
 from advwindow.attacks.catalog import (
     NATIVE,
@@ -36,19 +37,22 @@ from advwindow.attacks.catalog import (
     make_attack,
 )
 from advwindow.attacks.ddn import DDN
-from advwindow.attacks.door import Attack, Candidates, Cost, Problem, default_lanes, perform
+from advwindow.attacks.door import RANDOM_DRAWS, Attack, Candidates, Cost, Problem, default_lanes, perform
 from advwindow.attacks.fab import FAB
 from advwindow.attacks.fmn import FMN
 from advwindow.attacks.goal import Goal
 from advwindow.attacks.gradient import BIM, FGSM, MIFGSM, PGD
 from advwindow.attacks.hopskipjump import HopSkipJump
-from advwindow.attacks.judge import judged_logits
+from advwindow.attacks.isolation import private_randomness
+from advwindow.attacks.judge import RANDOM_PASSES, judged_logits
 from advwindow.attacks.noise import matched_noise
+from advwindow.attacks.oblivious import Oblivious
 from advwindow.attacks.optimality import optimality
 from advwindow.attacks.oracle import Oracle, slope_at
 from advwindow.attacks.outcome import Outcome, Status
 from advwindow.attacks.sigma_zero import SigmaZero
 from advwindow.attacks.square import Square
+from advwindow.attacks.traits import Traits, probe_traits
 
 __all__ = [
     "APGD",
@@ -62,6 +66,8 @@ __all__ = [
     "MINIMAL",
     "NATIVE",
     "PGD",
+    "RANDOM_DRAWS",
+    "RANDOM_PASSES",
     "Attack",
     "AttackFunction",
     "AttackInfo",
@@ -69,6 +75,7 @@ __all__ = [
     "AuditLevel",
     "Auto",
     "AutoQuick",
+    "Ball",
     "Budget",
     "Candidates",
     "Cost",
@@ -76,12 +83,14 @@ __all__ = [
     "Goal",
     "HopSkipJump",
     "Norm",
+    "Oblivious",
     "Oracle",
     "Outcome",
     "Problem",
     "SigmaZero",
     "Square",
     "Status",
+    "Traits",
     "apgd",
     "attack_names",
     "attack_notes",
@@ -108,10 +117,14 @@ __all__ = [
     "mi_fgsm",
     "optimality",
     "parse_eps",
+    "per_sample",
     "perform",
     "pgd",
+    "private_randomness",
+    "probe_traits",
     "run_attack",
     "sigma_zero",
     "slope_at",
     "square",
+    "steepest",
 ]

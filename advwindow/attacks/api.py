@@ -69,6 +69,7 @@ def run_attack(
     seed: int = 0,
     ids: Sequence[str] | None = None,
     batch_size: int | None = None,
+    draws: int | None = None,
     **parameters: Any,  # noqa: ANN401 - each attack has its own, checked by the catalogue
 ) -> list[Outcome]:
     """Run an attack by name, also ``torchattacks:NAME`` and ``foolbox:NAME``: one judged `Outcome` per epsilon.
@@ -85,6 +86,7 @@ def run_attack(
         seed: keys all random streams, together with the sample's id and the restart.
         ids: one stable id per sample; the position by default.
         batch_size: samples side by side; changes speed and memory, and results only by rounding.
+        draws: passes averaged for a gradient of a network that draws at random; 8 by default.
         parameters: the attack's own.
 
     Raises:
@@ -96,7 +98,17 @@ def run_attack(
     for budget in budgets:
         check_budget(name, parameters, budget)
     return perform(
-        name, attack, model, images, labels, budgets, target=target, seed=seed, ids=ids, batch_size=batch_size
+        name,
+        attack,
+        model,
+        images,
+        labels,
+        budgets,
+        target=target,
+        seed=seed,
+        ids=ids,
+        batch_size=batch_size,
+        draws=draws,
     )
 
 

@@ -13,7 +13,7 @@ import torch
 
 from advwindow.attacks.budget import per_sample
 from advwindow.attacks.isolation import private_randomness
-from advwindow.attacks.judge import Jury, judge
+from advwindow.attacks.judge import RANDOM_PASSES, Jury, judge
 from advwindow.attacks.oracle import Oracle
 from advwindow.attacks.outcome import Outcome, Status
 from advwindow.attacks.precision import search_precision
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from advwindow.attacks.budget import Budget
     from advwindow.attacks.goal import Goal
 
-#: Passes averaged for a gradient, and passes that vote on a success, where the network draws at random.
+#: Passes averaged for a gradient where the network draws at random.
 RANDOM_DRAWS = 8
-RANDOM_PASSES = 11
 #: Enough images to find which batch norms follow which convolutions, to check the folded copy and to try the network.
 IMAGES_TO_TRY = 2
 
@@ -121,11 +120,12 @@ def perform(
     ids: Sequence[str] | None = None,
     batch_size: int | None = None,
     clean_logits: Tensor | None = None,
+    draws: int | None = None,
 ) -> list[Outcome]:
     """Run an attack and judge it: one `Outcome` per budget.
 
-    A network that draws at random is attacked through the mean of `RANDOM_DRAWS` passes, and a success must hold in
-    most of `RANDOM_PASSES`.
+    A network that draws at random is attacked through the mean of several passes (expectation over transformation:
+    Athalye et al. 2018, arXiv 1707.07397), and a success must hold in most of `RANDOM_PASSES`.
 
     Args:
         name: what the outcome calls the attack.
@@ -139,11 +139,14 @@ def perform(
         ids: one stable id per sample, keys of the random streams; the position by default.
         batch_size: jobs side by side; changes speed and memory, and results only by rounding.
         clean_logits: what `judged_logits` gave for these images, where it is known already.
+        draws: passes averaged for a gradient of a network that draws at random; `RANDOM_DRAWS` by default.
 
     Raises:
         UserError: images, labels or targets that cannot be used, or a network whose answer for an image depends on the
             other images of its batch.
     """
+    if draws is not None and draws < 1:
+        raise UserError("a gradient needs at least one pass", got=f"draws={draws}")
     request = Request.checked(model, images, labels, target, ids=ids, batch_size=batch_size)
     with private_randomness(seed, name):
         random = bool(len(images)) and _is_random(model, request.images)
@@ -152,7 +155,8 @@ def perform(
         tried = (clean.argmax(1) == request.labels).nonzero().squeeze(1)
         found: list[Candidates | None] = [None] * len(budgets)
         if len(tried):
-            problem = _problem(request, seed, batch_size, random=random).only(tried)
+            passes = (draws or RANDOM_DRAWS) if random else 1
+            problem = _problem(request, seed, batch_size, draws=passes).only(tried)
             with search_precision():
                 found = [*attack(problem, budgets)]
         bench = _Bench(name, request, jury, clean.argmax(1), tried, float(getattr(attack, "kappa", 0.0)))
@@ -170,11 +174,11 @@ def _is_random(model: Classifier, images: Tensor) -> bool:
     return traits.random
 
 
-def _problem(request: Request, seed: int, batch_size: int | None, *, random: bool) -> Problem:
+def _problem(request: Request, seed: int, batch_size: int | None, *, draws: int) -> Problem:
     prepared = prepare(request.model, request.images[:IMAGES_TO_TRY])
     return Problem(
         prepared,
-        Oracle(prepared, draws=RANDOM_DRAWS if random else 1),
+        Oracle(prepared, draws=draws),
         request.images,
         request.labels,
         request.goal,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #: Every verdict comes from batches of this size (the last one is padded), so it never depends on how many were asked
 #: for.
 BATCH = 8
+#: Passes that vote on a success, where the network draws at random.
+RANDOM_PASSES = 11
 
 
 class Verdict(NamedTuple):
@@ -73,9 +75,15 @@ class Jury:
         return logits
 
 
-def judged_logits(model: Classifier, images: Tensor) -> Tensor:
-    """Float32 logits ``(N, K)`` of the original network in evaluation mode, at the judge's batch size."""
-    return Jury(model).votes(images)[0]
+def judged_logits(model: Classifier, images: Tensor, *, passes: int = 1) -> Tensor:
+    """Float32 logits ``(N, K)`` of the original network in evaluation mode, at the judge's batch size.
+
+    Args:
+        model: the original network.
+        images: ``(N, C, H, W)`` in [0, 1].
+        passes: how many are averaged, for networks that draw at random.
+    """
+    return Jury(model, passes=passes).votes(images).mean(0)
 
 
 def judge(

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from advwindow.cli import attack, explain, lens, listing, report
+from advwindow.cli import attack, compare, explain, gate, lens, listing, report, trace, train
 from advwindow.errors import UserError
 
 app = typer.Typer(
@@ -18,7 +18,12 @@ app = typer.Typer(
 )
 app.command("attack")(attack.attack)
 app.command("report")(report.report)
+app.command("bench")(compare.bench)
+app.command("compare")(compare.compare)
+app.command("train")(train.train)
+app.command("trace")(trace.trace)
 app.command("explain")(explain.explain)
+app.command("gate")(gate.gate)
 app.command("list")(listing.listing)
 app.add_typer(lens.app, name="lens")
 

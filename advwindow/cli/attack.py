@@ -10,6 +10,8 @@ import typer
 from advwindow.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from advwindow.sweep import Library, PlannedCell, Run, Sweep, Transport
 
 INTERRUPTED = 130
@@ -26,6 +28,10 @@ def attack(
         typer.Option(help="A published protocol instead of a sweep file.", rich_help_panel=STUDY),
     ] = None,
     model: Annotated[list[str] | None, typer.Option(help="Reference of a model.", rich_help_panel=STUDY)] = None,
+    defense: Annotated[
+        list[str] | None,
+        typer.Option(help="What protects the models, e.g. jpeg?quality=75; may be given again.", rich_help_panel=STUDY),
+    ] = None,
     images: Annotated[list[str] | None, typer.Option(help="Reference of images.", rich_help_panel=STUDY)] = None,
     words: Annotated[
         list[str] | None,
@@ -68,20 +74,29 @@ def attack(
     del executor  # there is one so far
     if sweep_file and protocol:
         raise UserError("a sweep file and a protocol", got=f"{sweep_file}, {protocol}", expected="one of the two")
-    content = sweeps.read_toml(sweep_file or sweeps.embedded(protocol or "quick"), overrides=overrides or [])
-    lists = {"models": model, "images": images, "words": words, "seeds": None if seed is None else [seed]}
-    content |= {key: values for key, values in lists.items() if values}
-    sweeps.change_attacks(content, names=attack_names or [], eps=eps.split(",") if eps else [], norm=norm or "")
-    sweep = sweeps.make_sweep(content, source=str(sweep_file or "the sweep"))
+    source = sweep_file or sweeps.embedded(protocol or "quick")
+    lists = {
+        "models": model,
+        "defenses": defense,
+        "images": images,
+        "words": words,
+        "seeds": None if seed is None else [seed],
+    }
+    parts = sweeps.split_parts(sweeps.read_toml(source, overrides=overrides or []))
+    for content in parts:
+        content |= {key: values for key, values in lists.items() if values}
+        sweeps.change_attacks(content, names=attack_names or [], eps=eps.split(",") if eps else [], norm=norm or "")
+    planned = [sweeps.make_sweep(content, source=str(sweep_file or "the sweep")) for content in parts]
     transport = sweeps.Transport(device, batch_size, workers, keep_images, audit)
     with console.status("Loading models, images and words; looking at the clean images"):
         library = sweeps.Library(sweeps.parse_device(device))
-        cells = sweeps.make_plan(sweep, library)
+        cells = sweeps.make_plan(library, *planned)
+    folder = out or sweeps.default_folder(planned[0].name, cells)
     if dry_run:
-        done = sweeps.finished_cells(out or sweeps.default_folder(sweep, cells))
+        done = sweeps.finished_cells(folder)
         print_plan(cells, sweeps.probe_speed(library.of(cells[0].spec)), console, done=done)
         return
-    run = _run(sweep, cells, library, out, transport)
+    run = run_watched(planned, cells, library, folder, transport)
     print_run(run.directory, console)
     target = pdf or Path("reports") / f"{run.path.resolve().name}.pdf"
     with console.status("Typesetting the report"):
@@ -90,13 +105,16 @@ def attack(
     typer.echo(target)
 
 
-def _run(sweep: Sweep, cells: list[PlannedCell], library: Library, out: Path | None, transport: Transport) -> Run:
+def run_watched(
+    planned: Sequence[Sweep], cells: list[PlannedCell], library: Library, folder: Path, transport: Transport
+) -> Run:
+    """Compute what is missing of a plan, with bars; an interrupt ends the command with what is done on disk."""
     from advwindow.cli.progress import Progress
-    from advwindow.sweep import run_plan
+    from advwindow.sweep import run_plan, sweep_toml
 
     with Progress(cells) as progress:
         try:
-            return run_plan(sweep, cells, library, out=out, transport=transport, watcher=progress)
+            return run_plan(cells, library, sweep_toml(*planned), out=folder, transport=transport, watcher=progress)
         except KeyboardInterrupt:
             progress.interrupted()
             raise typer.Exit(INTERRUPTED) from None

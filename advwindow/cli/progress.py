@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from advwindow.attacks import AuditLevel
     from advwindow.runs import CellSpec
     from advwindow.sweep import PlannedCell
+    from advwindow.training import Epoch
 
 console = Console(stderr=True)
 
@@ -111,3 +121,47 @@ class Progress:
             return ""
         seconds = (time.perf_counter() - self._started) * left / self._spent_cost
         return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
+
+
+class TrainingBars:
+    """Watches a training: a bar over the epoch's batches on a terminal, one line per epoch everywhere.
+
+    Args:
+        epochs: of the whole training.
+        bars: where batches are shown.
+    """
+
+    def __init__(self, epochs: int, bars: Bars) -> None:
+        self._epochs = epochs
+        self._bars = bars
+        self._task = bars.add_task("Reading images", total=None)
+
+    def batch_done(self, epoch: int, done: int, of: int) -> None:
+        """One step is done."""
+        self._bars.update(self._task, description=f"Epoch {epoch} of {self._epochs}", completed=done, total=of)
+
+    def epoch_done(self, record: Epoch) -> None:
+        """An epoch is over and its checkpoint on disk."""
+        line = (
+            f"epoch {record.epoch}/{self._epochs}: loss {record.loss:.3f}, "
+            f"right in training {record.trained_accuracy:.1%}, "
+            f"on validation images {record.clean_accuracy:.1%}, attacked {record.robust_accuracy:.1%}; "
+            f"{record.seconds:.0f} s"
+        )
+        console.print(line, highlight=False, markup=False)
+        if record.note:
+            console.print(f"[yellow]warning[/yellow] {record.note}", highlight=False)
+
+
+@contextmanager
+def training_progress(epochs: int) -> Iterator[TrainingBars]:
+    """Bars for a training, taken away at its end."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        yield TrainingBars(epochs, bars)

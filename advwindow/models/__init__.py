@@ -4,10 +4,14 @@ from advwindow.models.classifier import Classifier, evaluating
 from advwindow.models.layers import LayerInfo, default_layers, first_tensor, select_layers, trace_layers
 from advwindow.models.loaders import load_model, model_refs
 from advwindow.models.prepare import in_fast_format, prepare
+from advwindow.models.residual import ResidualNet
+from advwindow.models.trained import channel_statistics, trained_bytes, untrained
 
 __all__ = [
     "Classifier",
     "LayerInfo",
+    "ResidualNet",
+    "channel_statistics",
     "default_layers",
     "evaluating",
     "first_tensor",
@@ -17,4 +21,6 @@ __all__ = [
     "prepare",
     "select_layers",
     "trace_layers",
+    "trained_bytes",
+    "untrained",
 ]

@@ -30,6 +30,7 @@ class Classifier(nn.Module):
         input_size: ``(height, width)`` that images are fitted to; ``None`` takes images as they come.
         crop: share of the fitted short side that the centre crop keeps, in (0, 1].
         name: what reports call the network.
+        defense: what is done to the images before they are normalised: ``(N, C, H, W)`` to the same, in pixel units.
 
     Raises:
         UserError: a mean or std that cannot be used, or a weight that is not finite.
@@ -53,8 +54,10 @@ class Classifier(nn.Module):
         input_size: tuple[int, int] | None = None,
         crop: float = 1.0,
         name: str = "",
+        defense: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.defense = defense
         self.module = module
         self.label_names = tuple(label_names)
         self.input_size = input_size
@@ -80,12 +83,13 @@ class Classifier(nn.Module):
                     got=f"{images.shape[1]} channels",
                     fix="load the images in the network's colour mode",
                 )
-        logits = self.module((images - self.mean) / self.std)
+        shown = images if self.defense is None else self.defense(images)
+        logits = self.module((shown - self.mean) / self.std)
         if not isinstance(logits, Tensor) or logits.ndim != 2:
-            shown = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise UserError(
                 f"the network {self.name!r} does not return logits",
-                got=str(shown),
+                got=str(got),
                 expected="one tensor (images, classes)",
                 fix="wrap the network in a module that does",
             )
@@ -104,17 +108,23 @@ class Classifier(nn.Module):
         or ``forward``; only functions imported from further files go unseen.
         """
         digest = hashlib.sha256("\x1f".join(self.label_names).encode())
-        sources = {source for part in self.module.modules() if (source := _source_of(type(part))).is_file()}
-        for code in sorted(hashlib.sha256(source.read_bytes()).digest() for source in sources):
-            digest.update(code)
-        for name, part in self.module.named_modules():
-            settings = re.sub(r"0x[0-9a-f]+", "", part.extra_repr())  # addresses change with every process
-            digest.update(f"{name}|{type(part).__qualname__}|{settings}|".encode())
-        for key, value in sorted({**self.module.state_dict(), "/mean": self.mean, "/std": self.std}.items()):
-            array = value.detach().cpu().contiguous()
-            digest.update(f"{key}|{array.dtype}|{tuple(array.shape)}|".encode())
-            digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
+        _hash_module(digest, self.module, {"/mean": self.mean, "/std": self.std})
+        if self.defense is not None:
+            _hash_module(digest, self.defense, {})
         return digest.hexdigest()
+
+
+def _hash_module(digest: hashlib._Hash, root: nn.Module, further: dict[str, Tensor]) -> None:
+    sources = {source for part in root.modules() if (source := _source_of(type(part))).is_file()}
+    for code in sorted(hashlib.sha256(source.read_bytes()).digest() for source in sources):
+        digest.update(code)
+    for name, part in root.named_modules():
+        settings = re.sub(r"0x[0-9a-f]+", "", part.extra_repr())  # addresses change with every process
+        digest.update(f"{name}|{type(part).__qualname__}|{settings}|".encode())
+    for key, value in sorted({**root.state_dict(), **further}.items()):
+        array = value.detach().cpu().contiguous()
+        digest.update(f"{key}|{array.dtype}|{tuple(array.shape)}|".encode())
+        digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
 
 
 def _source_of(kind: type[nn.Module]) -> Path:

@@ -9,7 +9,8 @@ from torch import nn
 from advwindow.errors import UserError
 from advwindow.factories import call, make
 from advwindow.models.classifier import Classifier
-from advwindow.models.samples import INPUT_SIZES, load_sample
+from advwindow.models.samples import INPUT_SIZES, SHIPPED, load_sample
+from advwindow.models.trained import load_trained
 from advwindow.models.zoo import load_timm, load_torchvision
 from advwindow.refs import Ref, Registry, parse_ref
 
@@ -21,6 +22,7 @@ MODELS: Registry[Callable[..., object]] = Registry("model", {})
 
 _LOADERS: dict[str, Callable[[Ref], object]] = {
     "sample": load_sample,
+    "trained": load_trained,
     "timm": load_timm,
     "torchvision": load_torchvision,
     "py": make,
@@ -33,7 +35,8 @@ def load_model(ref: str) -> Classifier:
     """The classifier that a reference names, in evaluation mode.
 
     Args:
-        ref: ``sample:efficientnet-lite0``, ``timm:NAME?pretrained=true|false&weights=PATH``,
+        ref: ``sample:efficientnet-lite0``, ``sample:cifar10-robust``, ``trained:FILE.safetensors`` (of
+            ``advwindow train``), ``timm:NAME?pretrained=true|false&weights=PATH``,
             ``torchvision:NAME?weights=DEFAULT|none|PATH``, ``py:package.module:factory?key=value``,
             ``file:path/net.py:factory?key=value``, or the bare name of a plug-in. A factory's options are Python
             literals where they spell one, else text; it returns a `Classifier` or a ``torch.nn.Module``.
@@ -58,7 +61,9 @@ def model_refs() -> list[tuple[str, str]]:
     samples = [
         (f"sample:{name}", f"ImageNet classifier, {size} px (extra samples)") for name, size in INPUT_SIZES.items()
     ]
+    samples += [(f"sample:{name}", text) for name, text in SHIPPED.items()]
     forms = [
+        ("trained:FILE", "network that advwindow train wrote (.safetensors)"),
         ("timm:NAME", "network of timm; ?pretrained=false for random weights, ?weights=PATH for a local file"),
         ("torchvision:NAME", "network of torchvision; ?weights=none for random weights, or a local file"),
         ("py:PACKAGE.MODULE:FACTORY", "a Python callable that returns a network (?key=value are its arguments)"),

@@ -50,12 +50,16 @@ def prepare(model: Classifier, example: Tensor) -> Classifier:
     """
     probe = example[:PROBE_SIZE].detach()
     plain = _frozen_copy(model)
+    defense, plain.defense = plain.defense, None  # it may draw at random, and holds nothing to fold
     with torch.no_grad():
         expected = plain(probe)
         contiguous = _folded(plain, probe, expected)
         channels_last = _channels_last(contiguous)
         usable = _agrees(channels_last, probe, expected)
-    return channels_last if usable and not _plain_is_faster(model, contiguous, channels_last, probe) else contiguous
+    slower = not usable or _plain_is_faster(model, contiguous, channels_last, probe)
+    prepared = contiguous if slower else channels_last
+    prepared.defense = defense
+    return prepared
 
 
 def in_fast_format(model: Classifier, example: Tensor) -> Classifier:
@@ -73,11 +77,13 @@ def in_fast_format(model: Classifier, example: Tensor) -> Classifier:
         plain = _frozen_copy(model)
     except UserError:
         return model
+    defense, plain.defense = plain.defense, None
     with torch.no_grad():
         expected = plain(probe)
         candidate = _channels_last(plain)
         if not _agrees(candidate, probe, expected) or _plain_is_faster(model, plain, candidate, probe):
             return model
+    candidate.defense = defense
     return candidate
 
 

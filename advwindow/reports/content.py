@@ -39,7 +39,7 @@ def whole(run: RunDirectory, studies: Sequence[Study]) -> dict[str, Any]:
     manifest = run.manifest()
     when = created(manifest)
     specs = [attack.spec for study in studies for attack in study.attacks]
-    title = f"{_named([spec.model for spec in specs], 'network')} under attack"
+    title = f"{_named([spec.subject for spec in specs], 'network')} under attack"
     return {
         "title": title,
         "running": shorten(title, 90),
@@ -110,7 +110,7 @@ def _missing(run: RunDirectory) -> list[str]:
     if not left:
         return []
     names = titles(run.specs)
-    told = [f"{names[spec.cell_id]} on {shorten(printable(spec.model), 60)}, seed {spec.seed}" for spec in left]
+    told = [f"{names[spec.cell_id]} on {shorten(printable(spec.subject), 60)}, seed {spec.seed}" for spec in left]
     more = [f"and {len(told) - _MOST_MISSING} more"] if len(told) > _MOST_MISSING else []
     return [f"{len(left)} of {len(run.specs)} cells are missing", *told[:_MOST_MISSING], *more]
 
@@ -140,7 +140,7 @@ def _provenance(run: RunDirectory, manifest: Mapping[str, Any], specs: Sequence[
         "Time spent": [f"{seconds:.0f} s in finished cells"],
         "Code": [f"commit {git['commit']}{changed}" if git.get("commit") else "not run from a git repository"],
         "Seeds": [", ".join(dict.fromkeys(str(spec.seed) for spec in specs))],
-        "Networks": _hashes((spec.model, spec.model_sha256) for spec in specs),
+        "Networks": _hashes((spec.subject, spec.model_sha256) for spec in specs),
         "Images": _hashes((spec.images, spec.images_sha256) for spec in specs),
         "Words": _hashes(pair for spec in specs for pair in zip(spec.words, spec.words_sha256, strict=True)),
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from advwindow.reports.reading import Attacked, Study
 
-_FAMILY = ("attack", "norm", "parameters", "target")
+_FAMILY = ("attack", "norm", "parameters", "target", "access")
 _DAMAGE = ("eroding", "collapsing", "hijacked")
 _NAME_WIDTH, _TITLE_WIDTH = 28, 44
 _MOST_FAMILIES, _MOST_TOLD = 3, 3
@@ -139,9 +139,10 @@ def _sentences(text: str) -> tuple[str, ...]:
     return tuple(re.split(r"(?<=\.) ", text)) if text else ()
 
 
-def _family(attack: str, norm: str, parameters: str, target: str) -> str:
+def _family(attack: str, norm: str, parameters: str, target: str, access: str) -> str:
     del parameters
-    return printable(f"{attack_name(attack)} {norm_name(norm)}{f' to {target}' if target else ''}")
+    goal, blind = f" to {target}" if target else "", " oblivious" if access == "oblivious" else ""
+    return printable(f"{attack_name(attack)} {norm_name(norm)}{goal}{blind}")
 
 
 def _parameters(parameters: str) -> str:

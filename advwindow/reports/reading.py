@@ -43,7 +43,7 @@ class Subject(NamedTuple):
     @classmethod
     def of(cls, spec: CellSpec) -> Subject:
         """The subject of a cell."""
-        return cls(spec.model, spec.images, " + ".join(spec.words), spec.seed)
+        return cls(spec.subject, spec.images, " + ".join(spec.words), spec.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +182,8 @@ def titles(specs: Sequence[CellSpec]) -> dict[str, str]:
 
 def _title(spec: CellSpec) -> str:
     goal = f" to {spec.target}" if spec.target else ""
-    return printable(f"{attack_name(spec.attack)} {norm_name(spec.norm)} {eps_name(spec.eps)}{goal}")
+    blind = " oblivious" if spec.access == "oblivious" else ""
+    return printable(f"{attack_name(spec.attack)} {norm_name(spec.norm)} {eps_name(spec.eps)}{goal}{blind}")
 
 
 def _parameters(spec: CellSpec) -> str:

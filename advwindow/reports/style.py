@@ -52,7 +52,12 @@ _SETTINGS: dict[RcKeyType, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
     "path.simplify": False,
+    "pdf.fonttype": 42,
 }
+
+
+#: What matplotlib writes into a file besides the figure, and that would differ the next time.
+_TELLTALES = {"svg": ["Date"], "png": ["Software"], "pdf": ["CreationDate", "Creator", "Producer"]}
 
 
 class Mark(NamedTuple):
@@ -90,7 +95,7 @@ def house_style(*, points: int = 0) -> Iterator[None]:
 
 
 def render(figure: Figure, kind: str, *, selectable: bool = False) -> bytes:
-    """A figure as ``"svg"`` or ``"png"``, the same bytes each time.
+    """A figure as ``"svg"``, ``"pdf"`` or ``"png"``, the same bytes each time.
 
     Args:
         figure: what to draw.
@@ -99,8 +104,7 @@ def render(figure: Figure, kind: str, *, selectable: bool = False) -> bytes:
     """
     buffer = io.BytesIO()
     with house_style(), mpl.rc_context({"svg.fonttype": "none" if selectable else "path"}):
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(buffer, format=kind, metadata=metadata)
+        figure.savefig(buffer, format=kind, metadata=dict.fromkeys(_TELLTALES[kind]))
     return buffer.getvalue()
 
 

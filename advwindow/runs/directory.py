@@ -211,7 +211,7 @@ class RunDirectory:
         keys = [
             self.table(spec, name).select(
                 pl.lit(spec.cell_id).alias("cell"),
-                pl.lit(spec.model).alias("model"),
+                pl.lit(spec.subject).alias("model"),
                 pl.lit(spec.condition).alias("attack"),
                 pl.all(),
             )

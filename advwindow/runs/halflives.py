@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from advwindow.runs.directory import RunDirectory
     from advwindow.runs.spec import CellSpec
 
-_SUBJECT = ("model", "images", "words", "seed", "attack", "norm", "parameters", "target")
+_SUBJECT = ("model", "images", "words", "seed", "attack", "norm", "parameters", "target", "access")
 _SCHEMA = dict.fromkeys(_SUBJECT, pl.String) | {"seed": pl.Int64} | HALF_LIVES
 
 
@@ -28,9 +28,9 @@ def run_half_lives(run: RunDirectory) -> pl.DataFrame:
 
     Returns:
         The columns of `advwindow.window.half_lives` with what was attacked in front: ``model, images, words, seed,
-        attack, norm, parameters`` (JSON), ``target``. No rows where no attack has several budgets. A layer whose cells
-        cannot be compared (computed on two machines, say, so that the clean images look different) has no half-life;
-        its ``text`` is ``not compared``, its ``note`` tells why.
+        attack, norm, parameters`` (JSON), ``target, access``. No rows where no attack has several budgets. A layer
+        whose cells cannot be compared (computed on two machines, say, so that the clean images look different) has no
+        half-life; its ``text`` is ``not compared``, its ``note`` tells why.
     """
     return _curves(run, tuple(spec.cell_id for spec in run.done()))
 
@@ -48,7 +48,11 @@ def _curves(run: RunDirectory, finished: tuple[str, ...]) -> pl.DataFrame:
 
 def _table(run: RunDirectory, specs: Sequence[CellSpec]) -> pl.DataFrame:
     first = specs[0]
-    told = first.model_dump(mode="json") | {"parameters": json.dumps(first.parameters), "words": ", ".join(first.words)}
+    told = first.model_dump(mode="json") | {
+        "model": first.subject,
+        "parameters": json.dumps(first.parameters),
+        "words": ", ".join(first.words),
+    }
     return pl.concat([_row(run, specs, layer) for layer in _layers(run, specs)]).select(
         *(pl.lit(told[name], _SCHEMA[name]).alias(name) for name in _SUBJECT), pl.all()
     )

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 #: Raise it when the same specification would give other numbers; older results are then computed anew, never mixed.
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 
 Scalar = str | int | float | bool | None
 
+#: Which network the attack is made on: the defended one itself, or the one without its defence.
+Access = Literal["adaptive", "oblivious"]
+
 
 class CellSpec(BaseModel):
-    """One model, one set of images, one choice of word spaces, one attack at one budget, one seed.
+    """One model with its defence, one set of images, one choice of word spaces, one attack at one budget, one seed.
 
     Everything here changes the result; what changes only how it is computed (batch size, device, workers) is not here.
 
@@ -40,6 +44,10 @@ class CellSpec(BaseModel):
         ties: what a tie counts in the 2 vs 2 and 1 vs 2 tests.
         image_sets: whether every fold is scored by itself, too.
         correction: how p-values are adjusted over layers.
+        defense: reference of what protects the model, as written; empty for nothing.
+        access: whether the attack is made on the defended model, or on the model without its defence.
+        draws: passes averaged for every gradient of a model that draws at random (expectation over transformation);
+            1 for a model that does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +73,14 @@ class CellSpec(BaseModel):
     ties: str = "half"
     image_sets: bool = False
     correction: str = "max-t"
+    defense: str = ""
+    access: Access = "adaptive"
+    draws: int = 1
+
+    @property
+    def subject(self) -> str:
+        """The model and what protects it, e.g. ``sample:cifar10-standard + jpeg?quality=75``."""
+        return f"{self.model} + {self.defense}" if self.defense else self.model
 
     @property
     def cell_id(self) -> str:
@@ -75,7 +91,8 @@ class CellSpec(BaseModel):
     def condition(self) -> str:
         """What people read, e.g. ``pgd linf 8/255``."""
         goal = f" to {self.target}" if self.target else ""
-        return f"{self.attack} {self.norm} {'minimal' if self.eps == 'min' else self.eps}{goal}"
+        blind = " oblivious" if self.access == "oblivious" else ""
+        return f"{self.attack} {self.norm} {'minimal' if self.eps == 'min' else self.eps}{goal}{blind}"
 
 
 def short_hash(value: object) -> str:

@@ -1,6 +1,7 @@
 """Sweeps: plan, cells, executors."""
 
 from advwindow.sweep.cell import Transport
+from advwindow.sweep.certificates import certify_run
 from advwindow.sweep.config import (
     PROTOCOLS,
     AttackEntry,
@@ -10,6 +11,7 @@ from advwindow.sweep.config import (
     embedded,
     make_sweep,
     read_toml,
+    split_parts,
     sweep_toml,
 )
 from advwindow.sweep.executor import Watcher
@@ -29,6 +31,7 @@ __all__ = [
     "Watcher",
     "WindowSettings",
     "attack",
+    "certify_run",
     "change_attacks",
     "default_folder",
     "embedded",
@@ -43,5 +46,6 @@ __all__ = [
     "read_toml",
     "run_plan",
     "run_sweep",
+    "split_parts",
     "sweep_toml",
 ]

@@ -12,7 +12,9 @@ import polars as pl
 import torch
 
 from advwindow.attacks import (
+    RANDOM_PASSES,
     Norm,
+    Oblivious,
     Outcome,
     Status,
     attack_notes,
@@ -20,6 +22,7 @@ from advwindow.attacks import (
     make_budgets,
     matched_noise,
     perform,
+    private_randomness,
 )
 from advwindow.runs import CellResult, CellSpec, package_versions, wilson
 from advwindow.sweep.targets import choose_targets
@@ -64,7 +67,8 @@ def compute_cell(spec: CellSpec, study: Study, transport: Transport) -> CellResu
     attack_seconds = time.perf_counter() - started
     tried = torch.tensor([status is not Status.SKIPPED for status in outcome.status], device=study.pixels.device)
     attacked = tried.nonzero().squeeze(1)
-    report = _look(spec, study, outcome, attacked, transport)
+    with private_randomness(spec.seed, "window"):
+        report = _look(spec, study, outcome, attacked, transport)
     summary = _summary(spec, study, outcome, report) | {
         "attack_seconds": round(attack_seconds, 3),
         "window_seconds": round(time.perf_counter() - started - attack_seconds, 3),
@@ -100,9 +104,13 @@ def _attack(spec: CellSpec, study: Study, transport: Transport) -> Outcome:
             seed=spec.seed,
             words=partial(study.word_order, spec.similarity),
         )
+    attack = make_attack(spec.attack, spec.parameters)
+    if spec.access == "oblivious":
+        assert study.undefended is not None
+        attack = Oblivious(attack, study.undefended)
     return perform(
         spec.attack,
-        make_attack(spec.attack, spec.parameters),
+        attack,
         study.model,
         study.pixels,
         study.labels,
@@ -112,6 +120,7 @@ def _attack(spec: CellSpec, study: Study, transport: Transport) -> Outcome:
         ids=study.images.ids,
         batch_size=transport.batch_size,
         clean_logits=study.clean_logits,
+        draws=spec.draws,
     )[0]
 
 
@@ -120,7 +129,7 @@ def _look(spec: CellSpec, study: Study, outcome: Outcome, tried: Tensor, transpo
     clean, attacked = study.pixels[tried], outcome.images[tried]
     ids = [study.images.ids[index] for index in tried.tolist()]
     window = Window(
-        study.model,
+        study.seen,
         study.words,
         layers=spec.layers or None,
         pooling=spec.pooling,
@@ -177,11 +186,27 @@ def _summary(spec: CellSpec, study: Study, outcome: Outcome, report: WindowRepor
         "zero_gradients": int(outcome.zero_gradients.sum()),
         "nonfinite_gradients": int(outcome.nonfinite_gradients.sum()),
         "caveats": [
+            *_on_defense(spec, study),
             *attack_notes(spec.attack, spec.parameters, classes=classes, norm=spec.norm),
             *report.caveats,
         ],
         "versions": package_versions(),
     }
+
+
+def _on_defense(spec: CellSpec, study: Study) -> list[str]:
+    """How the defence was attacked, in sentences; nothing where there is none."""
+    if spec.access == "oblivious":
+        return ["Made on the network without its defence, which the adversary does not know of."]
+    told = []
+    if study.surrogate:
+        told.append(f"Gradients through the defence are replaced (BPDA): {study.surrogate}.")
+    if study.random:
+        told.append(
+            f"The network draws at random: gradients are means of {spec.draws} passes (EOT), and a success holds in "
+            f"most of {RANDOM_PASSES} passes."
+        )
+    return told
 
 
 def _samples(study: Study, outcome: Outcome) -> pl.DataFrame:

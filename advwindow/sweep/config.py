@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from advwindow.attacks import MINIMAL, NATIVE, check_budget, complete_parameters, default_norm, make_budgets
 from advwindow.errors import UserError, did_you_mean
-from advwindow.runs import Scalar
+from advwindow.runs import Access, Scalar
 from advwindow.sweep.targets import check_target
 from advwindow.window import CORRECTIONS, POOLINGS, TIES
 
@@ -34,6 +34,9 @@ class AttackEntry(_Strict):
         eps: epsilons, as text; left out for the smallest perturbation.
         norm: left out for the attack's own.
         target: rules of `advwindow.sweep.targets`, one or several; left out for untargeted.
+        access: ``"adaptive"`` (made on the defended model), ``"oblivious"`` (made on the model without its defence), or
+            both; models without a defence are attacked adaptively only.
+        draws: passes averaged for every gradient of a model that draws at random; left out for the defence's own.
         parameters: the attack's own parameters; in the file they stand beside the name.
     """
 
@@ -41,9 +44,11 @@ class AttackEntry(_Strict):
     eps: tuple[str, ...] = (MINIMAL,)
     norm: str = ""
     target: tuple[str, ...] = ("",)
+    access: tuple[Access, ...] = ("adaptive",)
+    draws: int | None = Field(default=None, ge=1)
     parameters: dict[str, Scalar] = Field(default_factory=dict)
 
-    @field_validator("eps", "target", mode="before")
+    @field_validator("eps", "target", "access", mode="before")
     @classmethod
     def _as_texts(cls, value: object) -> object:
         values = value if isinstance(value, list | tuple) else [value]
@@ -93,6 +98,7 @@ class Sweep(_Strict):
         name: begins the name of the run's folder.
         models: references.
         images: references.
+        defenses: references of what protects the models, each model with each; empty text for nothing.
         words: references of word spaces, all of which every cell looks through; the verdicts are about the first.
         attack: what to attack with, each at its epsilons.
         seeds: one set of cells for each.
@@ -102,6 +108,7 @@ class Sweep(_Strict):
     name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     models: tuple[str, ...] = Field(default=("sample:efficientnet-lite0",), min_length=1)
     images: tuple[str, ...] = Field(default=("sample:imagenet",), min_length=1)
+    defenses: tuple[str, ...] = Field(default=("",), min_length=1)
     words: tuple[str, ...] = Field(default=("glove-6b-50d",), min_length=1)
     attack: tuple[AttackEntry, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
@@ -109,7 +116,7 @@ class Sweep(_Strict):
 
 
 def embedded(name: str) -> Path:
-    """The sweep file of this name that comes with the package: ``"quick"`` (the default) or one of `PROTOCOLS`."""
+    """The sweep file of this name that comes with the package: ``"quick"``, ``"bench"`` or one of `PROTOCOLS`."""
     return Path(__file__).parent / f"{name}.toml"
 
 
@@ -160,6 +167,20 @@ def change_attacks(
         entry["norm"] = norm
 
 
+def split_parts(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The plain values of each ``[[part]]`` of a sweep file, with what stands before the parts as their default.
+
+    A file without parts is its own only part. Parts are studies that share a run: other models with other images.
+    """
+    parts = content.get("part")
+    if parts is None:
+        return [content]
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
+        raise UserError("the sweep's parts are not usable", got=str(parts)[:80], expected="[[part]] tables")
+    shared = {key: value for key, value in content.items() if key != "part"}
+    return [{**shared, **part} for part in parts]
+
+
 def make_sweep(content: dict[str, Any], *, source: str = "the sweep") -> Sweep:
     """A sweep from plain values, checked down to every epsilon and parameter."""
     entries = content.get("attack", [])
@@ -172,22 +193,30 @@ def make_sweep(content: dict[str, Any], *, source: str = "the sweep") -> Sweep:
     return sweep.model_copy(update={"attack": resolved})
 
 
-def sweep_toml(sweep: Sweep) -> str:
-    """The sweep as a file that gives the same sweep again."""
+def sweep_toml(*sweeps: Sweep) -> str:
+    """The sweeps as a file that gives the same ones again: one as it is, several as parts."""
+    contents = [_plain(sweep) for sweep in sweeps]
+    if len(contents) == 1:
+        return tomli_w.dumps(contents[0])
+    parts = [{key: value for key, value in content.items() if key != "name"} for content in contents]
+    return tomli_w.dumps({"name": sweeps[0].name, "part": parts})
+
+
+def _plain(sweep: Sweep) -> dict[str, Any]:
     content = sweep.model_dump(mode="json", exclude={"attack"}, exclude_none=True)
     content["attack"] = [
-        {key: value for key, value in entry.model_dump(mode="json", exclude={"parameters"}).items() if any(value)}
+        entry.model_dump(mode="json", exclude={"parameters"}, exclude_defaults=True)
         | {key: value for key, value in entry.parameters.items() if value is not None}
         for entry in sweep.attack
     ]
-    return tomli_w.dumps(content)
+    return content
 
 
 def _gather(entry: object) -> object:
     """Parameters stand beside the name in the file; here they move into a table of their own."""
     if not isinstance(entry, dict):
         return entry
-    own = {"name", "eps", "norm", "target"}
+    own = {"name", "eps", "norm", "target", "access", "draws"}
     return {
         **{key: value for key, value in entry.items() if key in own},
         "parameters": {key: value for key, value in entry.items() if key not in own},

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from advwindow.attacks import attack_notes, cost_per_sample
 from advwindow.runs import CellSpec, short_hash
-from advwindow.sweep.study import Study, load_study
+from advwindow.sweep.study import Study, defended, load_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import torch
 
-    from advwindow.sweep.config import Sweep
+    from advwindow.sweep.config import AttackEntry, Sweep
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,25 @@ class Library:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._studies: dict[tuple[str, str, tuple[str, ...]], Study] = {}
+        self._studies: dict[tuple[str, str, tuple[str, ...], str], Study] = {}
 
-    def study(self, model: str, images: str, words: tuple[str, ...]) -> Study:
+    def study(self, model: str, images: str, words: tuple[str, ...], defense: str = "") -> Study:
         """The study of these references; raises `UserError` where they cannot be loaded or do not fit."""
-        key = (model, images, words)
+        key = (model, images, words, defense)
         if key not in self._studies:
-            self._studies[key] = load_study(*key, device=self._device)
+            bare = None if not defense else self.study(model, images, words)
+            made = load_study(model, images, words, device=self._device) if bare is None else defended(bare, defense)
+            self._studies[key] = made
         return self._studies[key]
 
     def of(self, spec: CellSpec) -> Study:
         """The study of a cell."""
-        return self.study(spec.model, spec.images, spec.words)
+        return self.study(spec.model, spec.images, spec.words, spec.defense)
 
 
-def make_plan(sweep: Sweep, library: Library) -> list[PlannedCell]:
-    """All cells of a sweep, in the order in which they will run; a cell that is named twice is planned once."""
-    return list({cell.spec.cell_id: cell for cell in _cells(sweep, library)}.values())
+def make_plan(library: Library, *sweeps: Sweep) -> list[PlannedCell]:
+    """All cells of the sweeps, in the order in which they will run; a cell that is named twice is planned once."""
+    return list({cell.spec.cell_id: cell for sweep in sweeps for cell in _cells(sweep, library)}.values())
 
 
 def plan_id(cells: list[PlannedCell]) -> str:
@@ -65,28 +67,40 @@ def plan_id(cells: list[PlannedCell]) -> str:
 
 
 def _cells(sweep: Sweep, library: Library) -> Iterator[PlannedCell]:
-    for model, images in itertools.product(sweep.models, sweep.images):
-        study = library.study(model, images, sweep.words)
+    for model, images, defense in itertools.product(sweep.models, sweep.images, sweep.defenses):
+        study = library.study(model, images, sweep.words, defense)
+        common = {
+            "model": model,
+            "model_sha256": study.model_sha256,
+            "images": images,
+            "images_sha256": study.images_sha256,
+            "words": sweep.words,
+            "words_sha256": tuple(space.sha256 for space in study.words),
+            "defense": defense,
+            **sweep.window.model_dump(),
+        }
         for entry, seed in itertools.product(sweep.attack, sweep.seeds):
-            classes = study.clean_logits.shape[1]
-            cost = study.count_gradients(
-                cost_per_sample(entry.name, entry.parameters, classes=classes, norm=entry.norm)
-            )
-            notes = attack_notes(entry.name, entry.parameters, classes=classes, norm=entry.norm)
-            for target, eps in itertools.product(entry.target, entry.eps):
-                spec = CellSpec(
-                    model=model,
-                    model_sha256=study.model_sha256,
-                    images=images,
-                    images_sha256=study.images_sha256,
-                    words=sweep.words,
-                    words_sha256=tuple(space.sha256 for space in study.words),
-                    attack=entry.name,
-                    parameters=entry.parameters,
-                    norm=entry.norm,
-                    eps=eps,
-                    target=target,
-                    seed=seed,
-                    **sweep.window.model_dump(),
-                )
-                yield PlannedCell(spec, int(study.correct.sum()), cost, notes)
+            yield from _of_entry(entry, study, {**common, "seed": seed})
+
+
+def _of_entry(entry: AttackEntry, study: Study, common: dict[str, Any]) -> Iterator[PlannedCell]:
+    """The cells of one attack on one study: targets, accesses, epsilons."""
+    classes = study.clean_logits.shape[1]
+    per_sample = cost_per_sample(entry.name, entry.parameters, classes=classes, norm=entry.norm)
+    notes = attack_notes(entry.name, entry.parameters, classes=classes, norm=entry.norm)
+    for target, access, eps in itertools.product(entry.target, entry.access, entry.eps):
+        adaptive = access == "adaptive"
+        if study.undefended is None and not adaptive:
+            continue
+        draws = (entry.draws or study.draws) if study.random and adaptive else 1
+        spec = CellSpec(
+            **common,
+            attack=entry.name,
+            parameters=entry.parameters,
+            norm=entry.norm,
+            eps=eps,
+            target=target,
+            access=access,
+            draws=draws,
+        )
+        yield PlannedCell(spec, int(study.correct.sum()), draws * study.count_gradients(per_sample), notes)

@@ -81,6 +81,7 @@ def attack(  # noqa: PLR0913 - one keyword for each part of a study
     attacks: str | dict[str, Any] | Sequence[str | dict[str, Any]],
     eps: str | Sequence[str] = (),
     model: str | Sequence[str] = "sample:efficientnet-lite0",
+    defense: str | Sequence[str] = "",
     images: str | Sequence[str] = "sample:imagenet",
     words: str | Sequence[str] = "glove-6b-50d",
     seed: int | Sequence[int] = 0,
@@ -94,6 +95,7 @@ def attack(  # noqa: PLR0913 - one keyword for each part of a study
         attacks: names, or tables as in a sweep file (``{"name": "pgd", "steps": 20}``); one alone needs no list.
         eps: epsilons of all attacks that work at a fixed size.
         model: one reference or several.
+        defense: what protects the models, one reference or several; ``""`` for nothing.
         images: one reference or several.
         words: one reference or several.
         seed: one seed or several.
@@ -107,6 +109,7 @@ def attack(  # noqa: PLR0913 - one keyword for each part of a study
     """
     content: dict[str, Any] = {
         "models": _several(model),
+        "defenses": _several(defense),
         "images": _several(images),
         "words": _several(words),
         "seeds": _several(seed),
@@ -123,24 +126,42 @@ def run_sweep(
     """Plan a sweep and compute what is missing; see `attack` for what it raises."""
     transport = transport or Transport()
     library = Library(parse_device(transport.device))
+    cells = make_plan(library, sweep)
     return run_plan(
-        sweep, make_plan(sweep, library), library, out=out, transport=transport, watcher=watcher or Silent()
+        cells,
+        library,
+        sweep_toml(sweep),
+        out=out or default_folder(sweep.name, cells),
+        transport=transport,
+        watcher=watcher or Silent(),
     )
 
 
 def run_plan(
-    sweep: Sweep,
     cells: list[PlannedCell],
     library: Library,
+    toml: str,
     *,
-    out: Path | None,
+    out: Path,
     transport: Transport,
     watcher: Watcher,
 ) -> Run:
-    """Compute what is missing of a plan."""
-    path = out or default_folder(sweep, cells)
+    """Compute what is missing of a plan.
+
+    Args:
+        cells: the plan.
+        library: has what they work on.
+        toml: a file that gives the same plan again; kept in the run.
+        out: the run's folder.
+        transport: how to compute.
+        watcher: is told how it goes on.
+
+    Raises:
+        UserError: something cannot be used.
+        IncompleteError: some cells could not be computed.
+    """
     specs = [cell.spec for cell in cells]
-    directory = RunDirectory.create(path, specs, sweep_toml=sweep_toml(sweep), manifest=make_manifest())
+    directory = RunDirectory.create(out, specs, sweep_toml=toml, manifest=make_manifest())
     missing = directory.missing(images=transport.keep_images)
     watcher.run_begins(missing)
     if missing:
@@ -151,7 +172,7 @@ def run_plan(
         directory.log("run ended", missing=len(left))
         if left:
             raise IncompleteError(
-                f"{len(left)} of {len(specs)} cells of {path} could not be computed",
+                f"{len(left)} of {len(specs)} cells of {out} could not be computed",
                 fix="see the reasons above or in events.jsonl; the same command tries them again",
             )
     if transport.audit != "off":
@@ -159,9 +180,9 @@ def run_plan(
     return Run(directory)
 
 
-def default_folder(sweep: Sweep, cells: list[PlannedCell]) -> Path:
+def default_folder(name: str, cells: list[PlannedCell]) -> Path:
     """Where a run goes unless told otherwise: the same plan, the same folder, so the same command goes on by itself."""
-    return Path("runs") / f"{sweep.name}-{plan_id(cells)[:8]}"
+    return Path("runs") / f"{name}-{plan_id(cells)[:8]}"
 
 
 def finished_cells(path: Path) -> list[str]:

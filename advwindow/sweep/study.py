@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from advwindow.attacks import Cost, Goal, default_lanes, judged_logits, slope_at
+from advwindow.attacks import (
+    RANDOM_DRAWS,
+    RANDOM_PASSES,
+    Cost,
+    Goal,
+    default_lanes,
+    judged_logits,
+    private_randomness,
+    probe_traits,
+    slope_at,
+)
 from advwindow.data import load_images, match_labels
+from advwindow.defenses import defend, single_pass, traits
 from advwindow.errors import UserError, did_you_mean
 from advwindow.models import load_model, prepare
 from advwindow.sweep.targets import WordOrder
@@ -45,6 +57,10 @@ class Study:
         clean_logits: ``(N, K)``.
         model_sha256: identity of the model.
         images_sha256: identity of the images.
+        random: whether the model draws at random.
+        draws: passes that its defence wants averaged for a gradient; 1 where it does not draw.
+        surrogate: what the defence's gradient is replaced by, in words; empty where it is exact.
+        undefended: the model without its defence; None where it has none.
     """
 
     model: Classifier
@@ -55,7 +71,16 @@ class Study:
     clean_logits: Tensor
     model_sha256: str
     images_sha256: str
+    random: bool = False
+    draws: int = 1
+    surrogate: str = ""
+    undefended: Classifier | None = None
     _observations: dict[tuple[object, ...], Observation] = field(default_factory=dict)
+
+    @cached_property
+    def seen(self) -> Classifier:
+        """The model whose layers are looked at: one activation for each image, also where it averages copies."""
+        return single_pass(self.model)
 
     @property
     def correct(self) -> Tensor:
@@ -93,7 +118,7 @@ def load_study(model_ref: str, images_ref: str, words_refs: Sequence[str], *, de
     model = load_model(model_ref).to(device).eval()
     images = load_images(images_ref, size=model.input_size, crop=model.crop)
     pixels = images.pixels().to(device)
-    clean = _answers(model, pixels, model_ref)
+    random, clean = _answers(model, pixels, model_ref)
     labels = torch.tensor(match_labels(images, model.label_names, clean.shape[1]), device=device)
     model_sha256 = model.sha256()
     model.label_names = model.label_names or images.label_names
@@ -106,14 +131,43 @@ def load_study(model_ref: str, images_ref: str, words_refs: Sequence[str], *, de
         clean_logits=clean,
         model_sha256=model_sha256,
         images_sha256=images.sha256(),
+        random=random,
+        draws=RANDOM_DRAWS if random else 1,
     )
     _check_concepts(study)
     return study
 
 
-def _answers(model: Classifier, pixels: Tensor, model_ref: str) -> Tensor:
+def defended(study: Study, defense: str) -> Study:
+    """The same study of the model with a defence around it.
+
+    Raises:
+        UserError: the defence cannot be used, or leaves too few concepts.
+    """
+    model = defend(study.model, defense).to(study.pixels.device).eval()
+    random, clean = _answers(model, study.pixels, model.name)
+    facts = traits(model)
+    protected = replace(
+        study,
+        model=model,
+        clean_logits=clean,
+        model_sha256=model.sha256(),
+        random=random,
+        draws=(facts.draws if facts.random else RANDOM_DRAWS) if random else 1,
+        surrogate=facts.surrogate,
+        undefended=study.model,
+        _observations={},
+    )
+    _check_concepts(protected)
+    return protected
+
+
+def _answers(model: Classifier, pixels: Tensor, model_ref: str) -> tuple[bool, Tensor]:
+    """Whether the network draws at random, and its logits, the mean of several passes where it does."""
     try:
-        return judged_logits(model, pixels)
+        random = probe_traits(model, pixels).random
+        with private_randomness(0, "clean"):
+            return random, judged_logits(model, pixels, passes=RANDOM_PASSES if random else 1)
     except RuntimeError as error:
         raise UserError(
             f"the network {model_ref} cannot take these images",

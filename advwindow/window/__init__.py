@@ -18,6 +18,7 @@ An image passes once, in this order:
 from advwindow.window.alignment import BiasedCka, biased_cka, debiased_cka, rsa
 from advwindow.window.budgets import HALF_LIVES, half_lives
 from advwindow.window.capture import POOLINGS, capture, recording
+from advwindow.window.during import WindowCallback
 from advwindow.window.evidence import Evidence, Examples, LayerEvidence, Trials, WordEvidence
 from advwindow.window.gathering import Gathered, Observation
 from advwindow.window.grams import Gram, Stack, gram_of
@@ -58,6 +59,7 @@ __all__ = [
     "Verdict",
     "Vocabulary",
     "Window",
+    "WindowCallback",
     "WindowReport",
     "WordEvidence",
     "analyse",

@@ -173,7 +173,7 @@ def test_several_word_spaces_make_one_cell(references, tmp_path):
 
 
 def ids(content):
-    cells = make_plan(make_sweep(content), Library(torch.device("cpu")))
+    cells = make_plan(Library(torch.device("cpu")), make_sweep(content))
     return [cell.spec.cell_id for cell in cells]
 
 
@@ -252,4 +252,4 @@ def test_words_that_are_named_alike_are_refused_before_anything_runs(references,
         "window": {"permutations": 99},
     }
     with pytest.raises(UserError, match="two word spaces of the same name"):
-        make_plan(make_sweep(content), Library(torch.device("cpu")))
+        make_plan(Library(torch.device("cpu")), make_sweep(content))

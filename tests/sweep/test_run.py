@@ -59,8 +59,8 @@ def test_the_numbers_of_a_cell_are_those_of_the_python_functions(study, tmp_path
 
 
 def test_cells_have_the_same_identity_whatever_carries_them(study):
-    cells = make_plan(make_sweep(_content(study)), Library(torch.device("cpu")))
-    again = make_plan(make_sweep(_content(study)), Library(torch.device("cpu")))
+    cells = make_plan(Library(torch.device("cpu")), make_sweep(_content(study)))
+    again = make_plan(Library(torch.device("cpu")), make_sweep(_content(study)))
     assert [c.spec.cell_id for c in cells] == [c.spec.cell_id for c in again]
     assert len({c.spec.cell_id for c in cells}) == 3
 
@@ -159,7 +159,7 @@ def test_another_forward_with_the_same_weights_is_another_cell(study, tmp_path):
     for number, change in enumerate(("x", "x * 1.01")):
         (tmp_path / f"net{number}.py").write_text(text.replace("CHANGE", change))
         sweep = make_sweep(_content(study | {"models": [f"file:{tmp_path}/net{number}.py:make"]}, ATTACKS[:1]))
-        (cell,) = make_plan(sweep, Library(torch.device("cpu")))
+        (cell,) = make_plan(Library(torch.device("cpu")), sweep)
         ids.append(cell.spec.model_sha256)
     assert ids[0] != ids[1]
 
@@ -224,7 +224,7 @@ def test_what_is_not_as_the_protocol_says_is_planned_and_kept(study, tmp_path):
     attacks = [{"name": "auto", "norm": "l1", "eps": ["0.01"], "steps": 2}, ATTACKS[0]]
     sweep = make_sweep(_content(study, attacks))
     missing = "square is left out: it has no squares in l1"
-    auto, fgsm = make_plan(sweep, Library(torch.device("cpu")))
+    auto, fgsm = make_plan(Library(torch.device("cpu")), sweep)
     assert auto.notes == ("not the standard protocol: steps = 2 instead of 100", missing)
     assert fgsm.notes == ()
     run = run_sweep(sweep, out=tmp_path / "run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -77,6 +78,7 @@ def audit(
     ids: Sequence[str] | None = None,
     batch_size: int | None = None,
     samples: int = 100,
+    draws: int | None = None,
 ) -> Audit:
     """Check whether the success of an attack says what it seems to say: checks S1 to S15, indicators I1 to I6.
 
@@ -102,6 +104,7 @@ def audit(
         ids: one stable id per image; the position by default.
         batch_size: jobs side by side.
         samples: most images that level full runs attacks on.
+        draws: passes averaged for a gradient of a network that draws at random; 8 by default.
 
     Raises:
         UserError: an argument that cannot be used, or an attack that fails.
@@ -129,6 +132,7 @@ def audit(
     if traits.batch_dependent:
         return Audit(*header, 0, _only(network.repeatability(traits), "Answers depend on batch mates (S10)."))
     setup = Setup(model, images, labels, request.ids, made, name, budget, level, reference, seed, batch_size, samples)
+    setup = setup if draws is None else replace(setup, draws=draws)
     pool = spread(len(images), POOL[level])
     case = _case(setup, (images[pool], labels[pool]), traits, outcomes, trials)
     return Audit(*header, len(setup.images), tuple(_answer(code, check, case) for code, check in CHECKS.items()))

@@ -1,0 +1,78 @@
+"""Certified radii of the smoothed models of a run, each computed once and kept beside the cells."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from advwindow.defenses import certify
+from advwindow.defenses.around import Enclosed
+from advwindow.defenses.smoothing import Smoothing
+from advwindow.runs import short_hash, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from advwindow.runs import CellSpec, RunDirectory
+    from advwindow.sweep.plan import Library
+    from advwindow.sweep.study import Study
+
+#: Radii at which certified accuracy is told, as multiples of the noise's standard deviation.
+RADII = (0.0, 0.5, 1.0, 1.5, 2.0)
+
+
+def certify_run(run: RunDirectory, library: Library, *, copies: int) -> dict[tuple[str, str], dict[str, Any]]:
+    """Certificates of the finished cells' smoothed models, by subject and images; see `advwindow.defenses.certify`.
+
+    Args:
+        run: where they are kept, in the folder ``certificates``.
+        library: has the models and images.
+        copies: noisy copies of each image that test its class; a tenth of them, at least 100, choose it.
+
+    Returns:
+        For each: ``sigma``, ``n0``, ``n``, ``alpha``, ``images``, ``predictions`` (-1 abstains), ``radii``, and
+        ``accuracy``: certified accuracy by L2 radius in pixel units, as text.
+
+    Raises:
+        UserError: a number of copies that cannot be used, or the disk is full.
+    """
+    specs = {(spec.subject, spec.images): spec for spec in run.done() if spec.defense}
+    found = {key: _certificate(run, spec, library.of(spec), copies) for key, spec in specs.items()}
+    return {key: each for key, each in found.items() if each}
+
+
+def _certificate(run: RunDirectory, spec: CellSpec, study: Study, copies: int) -> dict[str, Any]:
+    model = study.model
+    if not isinstance(model, Enclosed) or not isinstance(model.around, Smoothing) or model.defense is not None:
+        return {}
+    file = _file(run.path, spec, copies)
+    if not file.is_file():
+        sigma = model.around.sigma
+        made = certify(
+            model,
+            study.pixels,
+            study.labels.cpu(),
+            sigma=sigma,
+            n0=max(100, copies // 10),
+            n=copies,
+            seed=spec.seed,
+            ids=study.images.ids,
+        )
+        facts = {
+            "sigma": made.sigma,
+            "n0": made.n0,
+            "n": made.n,
+            "alpha": made.alpha,
+            "images": len(study.labels),
+            "accuracy": {f"{sigma * share:g}": made.accuracy(sigma * share) for share in RADII},
+            "predictions": made.predictions.tolist(),
+            "radii": made.radii.tolist(),
+        }
+        write_json(file, facts)
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+def _file(folder: Path, spec: CellSpec, copies: int) -> Path:
+    key = short_hash([spec.model_sha256, spec.images_sha256, spec.seed, copies])
+    return folder / "certificates" / f"{key}.json"

@@ -1,0 +1,28 @@
+"""Random shifts and reflections of whole batches."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import pad
+
+
+def augmented(images: torch.Tensor, *, padding: int, flip: bool, draw: torch.Generator) -> torch.Tensor:
+    """Each image shifted by up to `padding` pixels (black enters) and mirrored with probability one half.
+
+    Args:
+        images: ``(N, C, H, W)``; not changed.
+        padding: largest shift in either direction, in pixels.
+        flip: whether to mirror.
+        draw: generator on the CPU.
+    """
+    count, _, height, width = images.shape
+    top, left = torch.randint(0, 2 * padding + 1, (2, count, 1), generator=draw)
+    rows = top + torch.arange(height)
+    columns = left + torch.arange(width)
+    if flip:
+        mirrored = torch.rand(count, generator=draw) < 0.5
+        columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+    device = images.device
+    sample = torch.arange(count, device=device)[:, None, None]
+    wide = pad(images, [padding] * 4).permute(0, 2, 3, 1)
+    return wide[sample, rows.to(device)[:, :, None], columns.to(device)[:, None, :]].permute(0, 3, 1, 2)
