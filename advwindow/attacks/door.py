@@ -91,6 +91,10 @@ class Candidates(NamedTuple):
         yes = torch.ones(len(images), dtype=torch.bool)
         return cls(images, none - 1, forwards, backwards, none, none, yes, ~yes, torch.empty(len(images), 0))
 
+    def costing(self, draws: int) -> Candidates:
+        """The same where each answer of the network is a mean of so many passes."""
+        return self._replace(forwards=self.forwards * draws, backwards=self.backwards * draws)
+
 
 class Cost(NamedTuple):
     """Passes through the network for one sample at one budget, at most."""
@@ -158,7 +162,7 @@ def perform(
             passes = (draws or RANDOM_DRAWS) if random else 1
             problem = _problem(request, seed, batch_size, draws=passes).only(tried)
             with search_precision():
-                found = [*attack(problem, budgets)]
+                found = [each.costing(passes) for each in attack(problem, budgets)]
         bench = _Bench(name, request, jury, clean.argmax(1), tried, float(getattr(attack, "kappa", 0.0)))
         return [bench.outcome(*each) for each in zip(budgets, found, strict=True)]
 

@@ -44,7 +44,8 @@ class Outcome:
         labels: ``(N,)`` int64: the true classes.
         target: ``(N,)`` int64 of a targeted attack, else None.
         first_success_step: ``(N,)`` int64: first adversarial iterate (0 is the start), -1 if none.
-        forwards: ``(N,)`` int64: forward passes that served the sample (a back end's: their mean over its batch).
+        forwards: ``(N,)`` int64: forward passes that served the sample (a back end's: their mean over its batch); each
+            of those that are averaged where the network draws at random counts.
         backwards: ``(N,)`` int64: backward passes that served the sample (likewise).
         norms: ``"linf"``, ``"l2"``, ``"l1"``, ``"l0"``, ``"l0_pixels"`` to ``(N,)`` float64 sizes of the
             perturbation; l0 counts changed values, l0_pixels the pixels they belong to.

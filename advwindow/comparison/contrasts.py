@@ -147,7 +147,7 @@ def _identity(cell: Tested) -> tuple[object, ...]:
 
 def _row(entry: Entry, budget: Budget, rule: _Rule, sides: _Sides) -> dict[str, object]:
     found = paired(sides.first, sides.second)
-    called = found.p < ALPHA and found.difference > 0 and found.difference >= rule.least
+    called = found.p < ALPHA and found.difference >= rule.least
     first, second, _ = rule.says
     return {
         "entry": entry.name,

@@ -110,16 +110,12 @@ def shares(name: str, counted: NDArray[np.bool_] | None) -> dict[str, float | No
 
 
 def cost_of(cells: Iterable[Tested]) -> dict[str, float | int]:
-    """What cells cost, summed over images: ``seconds`` of attacking, ``forwards`` and ``backwards`` passes.
-
-    A cell counts what its attack asked for; where the network draws at random each answer is a mean of several passes,
-    and here each of these counts.
-    """
+    """What cells cost, summed over images: ``seconds`` of attacking, ``forwards`` and ``backwards`` passes."""
     spent = list(cells)
     return {
         "seconds": round(sum(float(cell.summary["attack_seconds"]) for cell in spent), 3),
-        "forwards": sum(cell.spec.draws * int(cell.summary["forwards"]) for cell in spent),
-        "backwards": sum(cell.spec.draws * int(cell.summary["backwards"]) for cell in spent),
+        "forwards": sum(int(cell.summary["forwards"]) for cell in spent),
+        "backwards": sum(int(cell.summary["backwards"]) for cell in spent),
     }
 
 

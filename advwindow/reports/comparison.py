@@ -30,7 +30,7 @@ _NAME = 44
 #: Headings where there is little room; letters are those of the verdicts.
 _SHORT = {
     "entry": "", "oblivious %": "obl. %", "adaptive %": "ada. %", "black-box %": "b-box %", "seconds": "s",
-    "gradients": "grad.", "strongest attack": "strongest", "alignment kept %": "kept %",
+    "strongest attack": "strongest", "alignment kept %": "kept %",
     **{verdict: mark.letter for verdict, mark in MARKS.items()},
 }  # fmt: skip
 
@@ -192,6 +192,7 @@ def _numbers(comparison: Comparison) -> dict[str, int]:
 
 
 def _compact(table: pl.DataFrame, numbers: dict[str, int]) -> pl.DataFrame:
+    table = table.drop("n", "gradients", strict=False)
     kept = {"robust %", "rank", "difference in points"}
     wide = [name for name in table.columns if name not in kept]
     return (

@@ -91,7 +91,8 @@ class Study:
         """The window's look at the clean images that are attacked, taken once for all attacks."""
         key = (window.layers, window.pooling, window.folds, window.image_sets, window.seed, tuple(tried.tolist()))
         if key not in self._observations:
-            self._observations[key] = window.observe(self.pixels[tried], self.labels[tried])
+            with private_randomness(window.seed, "observed"):
+                self._observations[key] = window.observe(self.pixels[tried], self.labels[tried])
         return self._observations[key]
 
     def word_order(self, kind: str) -> WordOrder:

@@ -1,4 +1,5 @@
 from advwindow.comparison import compare_runs, readable_tables
+from advwindow.comparison.readable import _interval
 from tests.comparison.runs import DEFENCE, cell, make_run, strong_looking
 
 
@@ -25,6 +26,11 @@ def test_no_difference_has_no_sign_of_minus(tmp_path):
     cells = [cell(model="sample:a"), cell(model="sample:b")]
     tables = readable_tables(compare_runs([make_run(tmp_path / "run", cells)]))
     assert tables["Pairs"]["difference in points"][0].startswith("+0.0 [−")
+
+
+def test_what_rounds_to_nothing_has_no_sign_of_minus():
+    show = _interval("d", low="low", high="high", signed=True)
+    assert show({"d": -0.0002, "low": -0.0104, "high": 0.01}) == "+0.0 [−1.0, +1.0]"
 
 
 def test_a_single_entry_has_no_pairs(tmp_path):

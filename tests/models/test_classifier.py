@@ -122,3 +122,32 @@ def test_the_hash_does_not_depend_on_where_objects_lie_in_memory():
     one, other = WithFunction(), WithFunction()
     assert repr(one) != repr(other)
     assert Classifier(one).sha256() == Classifier(other).sha256()
+
+
+class Darker(nn.Module):
+    """A defence."""
+
+    def __init__(self, by=0.5):
+        super().__init__()
+        self.by = by
+
+    def forward(self, images):
+        return self.by * images
+
+    def extra_repr(self):
+        return f"by={self.by}"
+
+
+def test_a_defence_sees_pixels_before_they_are_normalised():
+    plain = Classifier(nn.Flatten(), mean=[0.5], std=[0.25])
+    defended = Classifier(nn.Flatten(), mean=[0.5], std=[0.25], defense=Darker())
+    x = torch.rand(3, 1, 2, 2)
+    assert torch.equal(defended(x), plain(0.5 * x))
+
+
+def test_the_hash_sees_a_defence_and_its_settings():
+    hashes = [
+        Classifier(nn.Flatten(), defense=defense).sha256() for defense in (None, Darker(), Darker(0.25), Darker(0.25))
+    ]
+    assert len(set(hashes)) == 3
+    assert hashes[2] == hashes[3]

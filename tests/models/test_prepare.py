@@ -304,3 +304,25 @@ def test_the_plain_format_is_taken_where_it_is_clearly_faster_and_timed_once(mon
         model = Classifier(seeded(body))
         assert in_channels_last(prepare(model, images())) is channels_last
     assert len(asked) == 2
+
+
+class Jitter(nn.Module):
+    """A defence that draws at random."""
+
+    def forward(self, images):
+        return images + 0.1 * torch.rand_like(images)
+
+
+def test_a_defence_that_draws_at_random_does_not_keep_the_network_from_being_folded():
+    net = seeded(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()))
+    model = Classifier(net, defense=Jitter())
+    x = torch.rand(2, 3, 8, 8)
+    prepared = prepare(model, x)
+    assert norms(prepared) == 0
+    assert isinstance(prepared.defense, Jitter)
+    assert norms(model) == 1
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        expected = model(x)
+        torch.manual_seed(0)
+        assert torch.allclose(prepared(x), expected, atol=1e-5)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from advwindow.errors import UserError
-from advwindow.sweep import PROTOCOLS, change_attacks, embedded, make_sweep, read_toml, sweep_toml
+from advwindow.sweep import PROTOCOLS, change_attacks, embedded, make_sweep, read_toml, split_parts, sweep_toml
 
 SWEEPS = sorted((Path(__file__).parents[2] / "attacks").glob("*.toml"))
 
@@ -13,7 +13,8 @@ SWEEPS = sorted((Path(__file__).parents[2] / "attacks").glob("*.toml"))
 def test_every_sweep_file_of_the_project_is_valid(path):
     if "torchattacks" in path.read_text(encoding="utf-8"):
         pytest.importorskip("torchattacks")
-    assert make_sweep(read_toml(path)).attack
+    for part in split_parts(read_toml(path)):
+        assert make_sweep(part).attack
 
 
 @pytest.mark.parametrize("name", ["quick", *PROTOCOLS])
@@ -121,3 +122,44 @@ def test_options_replace_attacks_and_epsilons():
     assert content["attack"] == [{"name": "fgsm", "eps": ["2/255"]}, {"name": "cw"}]
     change_attacks(content, names=["pgd"], eps=["1"], norm="l2")
     assert content["attack"] == [{"name": "pgd", "eps": ["1"], "norm": "l2"}]
+
+
+def test_parts_inherit_what_stands_before_them_and_come_back_from_their_own_text():
+    text = """
+        name = "two"
+        words = ["a", "b"]
+        [[part]]
+        models = ["py:a:b"]
+        defenses = ["", "jpeg"]
+        [[part.attack]]
+        name = "pgd"
+        eps = "1/255"
+        access = ["oblivious", "adaptive"]
+        draws = 3
+        [[part]]
+        words = ["c"]
+        [[part.attack]]
+        name = "fgsm"
+        eps = "2/255"
+    """
+    first, second = (make_sweep(part) for part in split_parts(tomllib.loads(text)))
+    assert (first.name, first.words, first.defenses) == ("two", ("a", "b"), ("", "jpeg"))
+    assert (first.attack[0].access, first.attack[0].draws) == (("oblivious", "adaptive"), 3)
+    assert (second.words, second.defenses, second.attack[0].access) == (("c",), ("",), ("adaptive",))
+    again = [make_sweep(part) for part in split_parts(tomllib.loads(sweep_toml(first, second)))]
+    assert again == [first, second]
+
+
+@pytest.mark.parametrize("parts", ["x", [], [1]])
+def test_parts_that_are_none_are_refused(parts):
+    with pytest.raises(UserError, match="parts are not usable"):
+        split_parts({"part": parts})
+
+
+def test_the_embedded_bench_is_the_example_of_the_project():
+    assert embedded("bench").read_bytes() == (SWEEPS[0].parent / "defenses.toml").read_bytes()
+
+
+def test_an_unknown_access_is_refused():
+    with pytest.raises(UserError, match="access"):
+        make_sweep({"attack": [{"name": "fgsm", "eps": "1/255", "access": "psychic"}]})
