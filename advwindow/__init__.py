@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from advwindow import attacks, window, words
+    from advwindow import attacks, defenses, window, words
     from advwindow.data import LabelledImages, load_images
     from advwindow.errors import UserError
     from advwindow.models import Classifier, load_model
@@ -40,6 +40,7 @@ __all__ = [
     "WordSpace",
     "attack",
     "attacks",
+    "defenses",
     "load_images",
     "load_model",
     "load_words",
@@ -67,7 +68,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used, so that ``advwindow --help`` need not wait for torch."""
-    if name in {"attacks", "window", "words"}:
+    if name in {"attacks", "defenses", "window", "words"}:
         return importlib.import_module(f"advwindow.{name}")
     if name not in _HOMES:
         message = f"module 'advwindow' has no attribute {name!r}"

@@ -43,11 +43,11 @@ HEADER = AttackRow("ATTACK", "NORMS", "ACCESS", "COST PER SAMPLE, AT MOST", "SOU
 
 
 def listing(
-    what: Annotated[Literal["models", "images", "words", "attacks", "layers"], typer.Argument()],
+    what: Annotated[Literal["models", "images", "words", "attacks", "defenses", "layers"], typer.Argument()],
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Reference of a model, for layers.")] = None,
     pattern: Annotated[list[str] | None, typer.Option("--layer", help="Pattern of layer names.")] = None,
 ) -> None:
-    """List models, images, words, attacks, or the layers of a model; the default choice of layers is marked.
+    """List models, images, words, attacks, defences, or the layers of a model; the default choice of layers is marked.
 
     An attack's cost is told in forward passes and gradients: at one budget in its first norm, with default parameters.
     """
@@ -151,6 +151,12 @@ def _words() -> Iterable[tuple[str, ...]]:
     return word_refs()
 
 
+def _defenses() -> Iterable[tuple[str, ...]]:
+    from advwindow.defenses import defense_refs
+
+    return defense_refs()
+
+
 def _layers(reference: str, patterns: list[str]) -> Iterable[tuple[str, ...]]:
     from advwindow.models import default_layers, load_model, select_layers, trace_layers
 
@@ -181,4 +187,5 @@ _LISTS: dict[str, Callable[[], Iterable[tuple[str, ...]]]] = {
     "models": _models,
     "images": _images,
     "words": _words,
+    "defenses": _defenses,
 }

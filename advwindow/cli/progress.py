@@ -40,6 +40,7 @@ class Progress:
         self._cost = {cell.spec.cell_id: cell.gradients + cell.images for cell in cells}
         self._left = dict(self._cost)
         self._count = len(cells)
+        self._several = len({cell.spec.subject for cell in cells}) > 1
         self._done = 0
         self._spent_cost = 0
         self._started = time.perf_counter()
@@ -80,7 +81,7 @@ class Progress:
 
     def cell_started(self, spec: CellSpec) -> None:
         """A cell begins."""
-        self._bars.update(self._task, description=spec.condition)
+        self._bars.update(self._task, description=self._told(spec))
 
     def cell_done(self, spec: CellSpec, seconds: float) -> None:
         """A cell is finished and on disk."""
@@ -90,19 +91,20 @@ class Progress:
         self._bars.update(self._task, completed=self._done, estimate=estimate)
         if not console.is_terminal:
             line = (
-                f"[{self._done}/{self._count}] {spec.condition}: {seconds:.1f} s{', ' + estimate if estimate else ''}"
+                f"[{self._done}/{self._count}] {self._told(spec)}: {seconds:.1f} s{', ' + estimate if estimate else ''}"
             )
             console.print(line, highlight=False, markup=False)
 
     def cell_failed(self, spec: CellSpec, reason: str) -> None:
         """A cell could not be computed; the others go on."""
         self._left.pop(spec.cell_id, None)
-        console.print(f"[red]failed[/red] {spec.condition}: ", end="", highlight=False)
+        console.print("[red]failed[/red] ", end="", highlight=False)
+        console.print(f"{self._told(spec)}: ", end="", highlight=False, markup=False)
         console.print(reason, highlight=False, markup=False)
 
     def audit_started(self, spec: CellSpec, level: AuditLevel) -> None:
         """All cells are done; this one's attack is being audited."""
-        text = f"Auditing {spec.condition} ({level})"
+        text = f"Auditing {self._told(spec)} ({level})"
         self._bars.update(self._task, description=text, estimate="")
         if not console.is_terminal:
             console.print(text, highlight=False, markup=False)
@@ -114,6 +116,9 @@ class Progress:
             f"Interrupted: {self._done} of {self._count} cells are done and safe. The same command goes on from here.",
             highlight=False,
         )
+
+    def _told(self, spec: CellSpec) -> str:
+        return f"{spec.subject}: {spec.condition}" if self._several else spec.condition
 
     def _estimate(self) -> str:
         left = sum(self._left.values())

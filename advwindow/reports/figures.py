@@ -5,6 +5,7 @@ All take the tables by the title of their attack, as `advwindow.reports.reading.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +17,16 @@ from advwindow.reports.reading import ALPHA, layers_under
 from advwindow.reports.style import ATTACK, CLEAN, FAINT, INK, NOISE, house_style
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import polars as pl
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     Layers = Mapping[str, pl.DataFrame]
+    Keys = dict[str, Artist]
 
 _LOOK: dict[str, dict[str, Any]] = {
     "clean": {"color": CLEAN, "linestyle": "-", "marker": "o"},
@@ -36,98 +39,125 @@ _CEILING: dict[str, Any] = {"color": CLEAN, "linestyle": "-.", "linewidth": 0.7}
 _NAMES = {"clean": "clean", "noise": "noise of the same size", "attack": "attack"}
 
 
-def alignment(layers: Layers, *, measure: str = "spearman") -> Figure:
-    """Alignment with words against depth: clean, matched noise, attack; bands hold for all layers at once.
+@dataclass(frozen=True)
+class Curves:
+    """A kind of figure: something against depth, one panel for each attack.
+
+    Attributes:
+        ylabel: of the vertical axis; ``{measure}`` stands for the name of the correlation.
+        height: of a panel in millimetres, where there are several.
+        shown: columns of the table of layers that are drawn.
+        conditions: rows of the table of layers that are drawn.
+        draw: draws tables into panels that share their axes; returns the keys of what was drawn.
+        alone: height of a panel by itself, if another one.
+    """
+
+    ylabel: str
+    height: float
+    shown: tuple[str, ...]
+    conditions: tuple[str, ...]
+    draw: Callable[[Sequence[Axes], Sequence[pl.DataFrame]], Keys]
+    alone: float = 0
+
+    def label(self, measure: str) -> str:
+        """The label of the vertical axis."""
+        return self.ylabel.format(measure=measure.capitalize())
+
+
+def small_multiples(kind: Curves, layers: Layers, *, measure: str = "spearman") -> Figure:
+    """One panel for each attack, the keys above all of them.
 
     Args:
+        kind: what to draw.
         layers: tables of layers by attack.
         measure: name of the correlation, for the axis.
     """
-    with house_style(points=_across(layers)):
-        figure, panels = _begin(
-            layers, ylabel=f"alignment ({measure.capitalize()})", height=40 if len(layers) > 1 else 32
-        )
-        for axes, table in zip(panels, layers.values(), strict=True):
-            _chance_band(axes, layers_under(table, "clean"))
-            for condition in ("clean", "attack"):
-                _band(axes, layers_under(table, condition), condition, "band_low", "band_high")
-            _curves(axes, table, "alignment")
-            _dots(axes, layers_under(table, "attack"))
-        ceilings = _ceilings(panels, layers)
-        keys = {
-            "95 % band": Patch(facecolor=CLEAN, alpha=_BAND),
-            "chance, 95 %": Line2D([], [], **_CHANCE),
-            "drift significant": Line2D([], [], color=INK, marker="v", linestyle="", markersize=3),
-        }
-        legend(figure, _condition_keys() | keys | ceilings)
+    names = [str(name) for name in layers_under(next(iter(layers.values())), "clean")["layer"]]
+    height = kind.height if len(layers) > 1 or not kind.alone else kind.alone
+    with house_style(points=min(COLUMNS, len(layers)) * len(names)):
+        figure, panels = grid(list(layers), names, ylabel=kind.label(measure), height=height)
+        legend(figure, kind.draw(panels, list(layers.values())))
     return figure
+
+
+def alignment(layers: Layers, *, measure: str = "spearman") -> Figure:
+    """Alignment with words against depth: clean, matched noise, attack; bands hold for all layers at once."""
+    return small_multiples(ALIGNMENT, layers, measure=measure)
 
 
 def two_vs_two(layers: Layers) -> Figure:
     """Share of pairs of concepts told apart, against depth; hollow where not significantly above chance."""
-    with house_style(points=_across(layers)):
-        figure, panels = _begin(layers, ylabel="2 vs 2 accuracy", height=34)
-        for axes, table in zip(panels, layers.values(), strict=True):
-            axes.axhline(0.5, color=NOISE, linewidth=0.6, label="chance")
-            _curves(axes, table, "two_vs_two", p_column="two_vs_two_p_adjusted")
-        hollow = Line2D([], [], color=INK, marker="o", markerfacecolor="white", linestyle="")
-        chance = Line2D([], [], color=NOISE, linewidth=0.6)
-        legend(figure, _condition_keys() | {"chance": chance, "hollow: not above chance": hollow})
-    return figure
+    return small_multiples(TWO_VS_TWO, layers)
 
 
 def drift(layers: Layers) -> Figure:
     """Clean alignment minus alignment under the attack, with 95 % intervals, beside the drift under noise."""
-    with house_style(points=_across(layers)):
-        figure, panels = _begin(layers, ylabel="drift (lost alignment)", height=32)
-        for axes, table in zip(panels, layers.values(), strict=True):
-            axes.axhline(0, color=INK, linewidth=0.6)
-            noise, attack = layers_under(table, "noise"), layers_under(table, "attack")
-            _band(axes, noise, "noise", "drift_ci_low", "drift_ci_high")
-            axes.plot(values(noise, "depth"), values(noise, "drift"), label="noise", **_LOOK["noise"])
-            _points(axes, attack, "drift", ("drift_ci_low", "drift_ci_high"), _significant(attack, "drift_p_adjusted"))
-        noise_key = {"noise of the same size, 95 %": Line2D([], [], **_LOOK["noise"])}
-        legend(figure, _point_keys("attack, 95 %", "hollow: not significant over all layers") | noise_key)
-    return figure
+    return small_multiples(DRIFT, layers)
 
 
 def beyond_noise(layers: Layers) -> Figure:
     """Drift under the attack minus drift under noise of the same size, with 95 % intervals."""
-    with house_style(points=_across(layers)):
-        figure, panels = _begin(layers, ylabel="drift beyond noise", height=24)
-        for axes, table in zip(panels, layers.values(), strict=True):
-            axes.axhline(0, color=INK, linewidth=0.6)
-            attack = layers_under(table, "attack")
-            ends = ("drift_beyond_noise_low", "drift_beyond_noise_high")
-            _points(axes, attack, "drift_beyond_noise", ends, values(attack, ends[0]) > 0)
-        legend(figure, _point_keys("attack minus noise, 95 %", "hollow: interval holds zero"))
-    return figure
+    return small_multiples(BEYOND_NOISE, layers)
 
 
 def one_vs_two(layers: Layers) -> Figure:
     """Share of fooled images that a layer still holds closer to the true word than to the wrong one."""
-    with house_style(points=_across(layers)):
-        figure, panels = _begin(layers, ylabel="closer to true word", height=23)
-        for axes, table in zip(panels, layers.values(), strict=True):
-            attack = layers_under(table, "attack")
-            axes.axhline(0.5, color=NOISE, linewidth=0.6)
-            axes.set_ylim(-0.05, 1.05)
-            axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-            _points(axes, attack, "one_vs_two", None, _significant(attack, "one_vs_two_p_adjusted"))
-            _note(axes, f"{_most(attack, 'one_vs_two_n')} images")
-        legend(figure, _point_keys("fooled images", "hollow: not significantly below one half"))
-    return figure
+    return small_multiples(ONE_VS_TWO, layers)
 
 
-def _begin(layers: Layers, *, ylabel: str, height: float) -> tuple[Figure, list[Axes]]:
-    first = next(iter(layers.values()))
-    names = [str(name) for name in layers_under(first, "clean")["layer"]]
-    return grid(list(layers), names, ylabel=ylabel, height=height)
+def _alignment(panels: Sequence[Axes], tables: Sequence[pl.DataFrame]) -> Keys:
+    for axes, table in zip(panels, tables, strict=True):
+        _chance_band(axes, layers_under(table, "clean"))
+        for condition in ("clean", "attack"):
+            _band(axes, layers_under(table, condition), condition, "band_low", "band_high")
+        _curves(axes, table, "alignment")
+        _dots(axes, layers_under(table, "attack"))
+    keys: Keys = {
+        "95 % band": Patch(facecolor=CLEAN, alpha=_BAND),
+        "chance, 95 %": Line2D([], [], **_CHANCE),
+        "drift significant": Line2D([], [], color=INK, marker="v", linestyle="", markersize=3),
+    }
+    return _condition_keys() | keys | _ceilings(panels, tables)
 
 
-def _across(layers: Layers) -> int:
-    """Points side by side over the whole figure."""
-    return min(COLUMNS, len(layers)) * layers_under(next(iter(layers.values())), "clean").height
+def _two_vs_two(panels: Sequence[Axes], tables: Sequence[pl.DataFrame]) -> Keys:
+    for axes, table in zip(panels, tables, strict=True):
+        axes.axhline(0.5, color=NOISE, linewidth=0.6, label="chance")
+        _curves(axes, table, "two_vs_two", p_column="two_vs_two_p_adjusted")
+    hollow = Line2D([], [], color=INK, marker="o", markerfacecolor="white", linestyle="")
+    chance = Line2D([], [], color=NOISE, linewidth=0.6)
+    return _condition_keys() | {"chance": chance, "hollow: not above chance": hollow}
+
+
+def _drift(panels: Sequence[Axes], tables: Sequence[pl.DataFrame]) -> Keys:
+    for axes, table in zip(panels, tables, strict=True):
+        axes.axhline(0, color=INK, linewidth=0.6)
+        noise, attack = layers_under(table, "noise"), layers_under(table, "attack")
+        _band(axes, noise, "noise", "drift_ci_low", "drift_ci_high")
+        axes.plot(values(noise, "depth"), values(noise, "drift"), label="noise", **_LOOK["noise"])
+        _points(axes, attack, "drift", ("drift_ci_low", "drift_ci_high"), _significant(attack, "drift_p_adjusted"))
+    noise_key = {"noise of the same size, 95 %": Line2D([], [], **_LOOK["noise"])}
+    return _point_keys("attack, 95 %", "hollow: not significant over all layers") | noise_key
+
+
+def _beyond_noise(panels: Sequence[Axes], tables: Sequence[pl.DataFrame]) -> Keys:
+    for axes, table in zip(panels, tables, strict=True):
+        axes.axhline(0, color=INK, linewidth=0.6)
+        attack = layers_under(table, "attack")
+        ends = ("drift_beyond_noise_low", "drift_beyond_noise_high")
+        _points(axes, attack, "drift_beyond_noise", ends, values(attack, ends[0]) > 0)
+    return _point_keys("attack minus noise, 95 %", "hollow: interval holds zero")
+
+
+def _one_vs_two(panels: Sequence[Axes], tables: Sequence[pl.DataFrame]) -> Keys:
+    for axes, table in zip(panels, tables, strict=True):
+        attack = layers_under(table, "attack")
+        axes.axhline(0.5, color=NOISE, linewidth=0.6)
+        axes.set_ylim(-0.05, 1.05)
+        axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+        _points(axes, attack, "one_vs_two", None, _significant(attack, "one_vs_two_p_adjusted"))
+        _note(axes, f"{_most(attack, 'one_vs_two_n')} images")
+    return _point_keys("fooled images", "hollow: not significantly below one half")
 
 
 def _curves(axes: Axes, table: pl.DataFrame, column: str, *, p_column: str = "") -> None:
@@ -148,7 +178,7 @@ def _band(axes: Axes, rows: pl.DataFrame, condition: str, low: str, high: str) -
         axes.plot(depth, end, color=color, alpha=0.5, linewidth=0.4, label=f"{condition} band")
 
 
-def _ceilings(panels: list[Axes], layers: Layers) -> dict[str, Line2D]:
+def _ceilings(panels: Sequence[Axes], tables: Sequence[pl.DataFrame]) -> Keys:
     """Noise ceilings of clean layers, where they lie inside the panels: they must not squeeze the curves.
 
     Returns:
@@ -156,7 +186,7 @@ def _ceilings(panels: list[Axes], layers: Layers) -> dict[str, Line2D]:
     """
     limits = panels[0].get_ylim()
     seen = False
-    for axes, table in zip(panels, layers.values(), strict=True):
+    for axes, table in zip(panels, tables, strict=True):
         rows = layers_under(table, "clean")
         ceiling = values(rows, "ceiling")
         axes.plot(values(rows, "depth"), ceiling, label="ceiling", **_CEILING)
@@ -221,10 +251,40 @@ def _note(axes: Axes, text: str) -> None:
     axes.text(0.02, 0.06, text, transform=axes.transAxes, ha="left", va="bottom", fontsize=6, color=NOISE)
 
 
-def _condition_keys() -> dict[str, Line2D | Patch]:
+def _condition_keys() -> Keys:
     return {_NAMES[condition]: Line2D([], [], **look) for condition, look in _LOOK.items()}
 
 
-def _point_keys(filled: str, hollow: str) -> dict[str, Line2D]:
+def _point_keys(filled: str, hollow: str) -> Keys:
     look: dict[str, Any] = {"color": ATTACK, "marker": "D", "linewidth": 0.9}
     return {filled: Line2D([], [], **look), hollow: Line2D([], [], **look, markerfacecolor="white", linestyle="")}
+
+
+ALIGNMENT = Curves(
+    "alignment ({measure})",
+    40,
+    ("alignment", "band_low", "band_high", "chance_low", "chance_high", "ceiling", "drift", "drift_p_adjusted"),
+    ("clean", "noise", "attack"),
+    _alignment,
+    alone=32,
+)
+TWO_VS_TWO = Curves(
+    "2 vs 2 accuracy", 34, ("two_vs_two", "two_vs_two_p_adjusted"), ("clean", "noise", "attack"), _two_vs_two
+)
+DRIFT = Curves(
+    "drift (lost alignment)",
+    32,
+    ("drift", "drift_ci_low", "drift_ci_high", "drift_p_adjusted"),
+    ("noise", "attack"),
+    _drift,
+)
+BEYOND_NOISE = Curves(
+    "drift beyond noise",
+    24,
+    ("drift_beyond_noise", "drift_beyond_noise_low", "drift_beyond_noise_high"),
+    ("attack",),
+    _beyond_noise,
+)
+ONE_VS_TWO = Curves(
+    "closer to true word", 23, ("one_vs_two", "one_vs_two_n", "one_vs_two_p_adjusted"), ("attack",), _one_vs_two
+)
