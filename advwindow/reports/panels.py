@@ -24,6 +24,8 @@ _LEFT, _RIGHT, _GAP = 14 * MM, 1 * MM, 5 * MM
 _TOP, _TITLE = 4 * MM, 6 * MM
 #: Room that one letter of a rotated layer name takes.
 _LETTER = 1.12 * MM
+#: Room that a key takes beside its letters.
+_HANDLE = 8 * MM
 _NAME_WIDTH = 18
 _MOST_NAMES = 20
 #: More keys than this stand closer together.
@@ -41,8 +43,7 @@ def grid(titles: Sequence[str], names: Sequence[str], *, ylabel: str, height: fl
     """
     columns = min(COLUMNS, len(titles))
     rows = math.ceil(len(titles) / columns)
-    labels = [drawable(name) for name in short_names(names, _NAME_WIDTH)]
-    bottom = 2.5 * MM + _LETTER * max(len(label) for label in labels)
+    labels, bottom = axis_names(names), names_height(names)
     total = _TOP + rows * (height * MM + _TITLE) + bottom
     figure = Figure(figsize=(WIDTH, total))
     width = (WIDTH - _LEFT - _RIGHT - (columns - 1) * _GAP) / columns
@@ -80,6 +81,67 @@ def legend(figure: Figure, handles: Mapping[str, Artist]) -> None:
         columnspacing=1.6 if len(handles) <= _MOST_KEYS else 0.9,
         handletextpad=0.5,
     )
+
+
+def alone(axes: Axes, names: Sequence[str], *, ylabel: str) -> None:
+    """Make axes that stand by themselves into a panel: layers named below, nothing above.
+
+    Args:
+        axes: empty ones.
+        names: of the layers, by depth.
+        ylabel: of the vertical axis.
+    """
+    _dress(axes, "", ylabel)
+    _name_layers(axes, axis_names(names), shown=True)
+
+
+def axis_names(names: Sequence[str]) -> list[str]:
+    """Names of layers as an axis shows them."""
+    return [drawable(name) for name in short_names(names, _NAME_WIDTH)]
+
+
+def names_height(names: Sequence[str]) -> float:
+    """Inches that the names of layers take below a panel."""
+    return 2.5 * MM + _LETTER * max(len(label) for label in axis_names(names))
+
+
+def key_above(axes: Axes, handles: Mapping[str, Artist], *, title: str, width: float) -> int:
+    """Keys above axes that stand by themselves, in as many columns as have room.
+
+    Args:
+        axes: of the figure.
+        handles: keys by what they mean.
+        title: first line, in bold; none if empty.
+        width: room in inches.
+
+    Returns:
+        Number of lines that they take.
+    """
+    columns = next(n for n in range(len(handles), 0, -1) if n == 1 or _key_width(list(handles), n) <= width)
+    axes.legend(
+        list(handles.values()),
+        list(handles),
+        loc="lower left",
+        bbox_to_anchor=(0, 1.01),
+        ncols=columns,
+        frameon=False,
+        title=drawable(shorten(title, round(width / _LETTER))),
+        title_fontproperties={"weight": "bold", "size": 7},
+        alignment="left",
+        borderaxespad=0,
+        borderpad=0.2,
+        handlelength=1.8,
+        columnspacing=1.2,
+        handletextpad=0.5,
+    )
+    return math.ceil(len(handles) / columns) + bool(title)
+
+
+def _key_width(labels: Sequence[str], columns: int) -> float:
+    """Inches that keys take in so many columns, which are filled one after the other."""
+    rows = math.ceil(len(labels) / columns)
+    filled = [labels[start : start + rows] for start in range(0, len(labels), rows)]
+    return sum(_HANDLE + _LETTER * max(len(label) for label in column) for column in filled)
 
 
 def _dress(axes: Axes, title: str, ylabel: str) -> None:

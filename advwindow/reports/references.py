@@ -28,6 +28,7 @@ _SPACES: tuple[dict[str, Any], ...] = (
     {"color": "#E69F00", "marker": "v", "linestyle": "-"},
     {"color": "#56B4E9", "marker": "P", "linestyle": "-"},
 )
+_TAKEN = "beyond pixels"
 #: Millimetres: the line of keys, what a key needs beside its letters, a letter.
 _LINE, _KEY, _LETTER = 152.0, 10.0, 1.3
 
@@ -51,26 +52,43 @@ def reference_curves(references: pl.DataFrame, names: Sequence[str], *, title: s
         title: of the attack.
         measure: name of the correlation, for the axis.
     """
-    looks = shown_references(references)
-    first, beyond = next(iter(looks)), "beyond pixels"
     with house_style(points=2 * len(names)):
-        ylabel = f"alignment ({measure.capitalize()})"
-        figure, panels = grid(["clean images", title], names, ylabel=ylabel, height=34)
+        figure, panels = grid(["clean images", title], names, ylabel=f"alignment ({measure.capitalize()})", height=34)
         for axes, condition in zip(panels, ("clean", "attack"), strict=True):
-            axes.axhline(0, color=FAINT, linewidth=0.6, zorder=1)
-            rows = _by_depth(references.filter(pl.col("condition") == condition), names)
-            for name, look in looks.items():
-                _curve(axes, rows.filter(pl.col("reference") == name), look, name)
-            taken = rows.filter(pl.col("reference") == first)
-            axes.plot(values(taken, "depth"), values(taken, "beyond_pixels"), label=beyond, **_BEYOND)
-        legend(figure, _keys(looks | ({beyond: _BEYOND} if PIXELS in looks else {})))
+            keys = draw_references(axes, references, names, condition=condition)
+        legend(figure, keys)
     return figure
 
 
-def _keys(looks: dict[str, dict[str, Any]]) -> dict[str, Line2D]:
+def draw_references(
+    axes: Axes, references: pl.DataFrame, names: Sequence[str], *, condition: str, room: float = _LINE
+) -> dict[str, Line2D]:
+    """The references under one condition.
+
+    Args:
+        axes: where to.
+        references: the table of one cell.
+        names: of the layers, by depth.
+        condition: ``"clean"``, ``"noise"`` or ``"attack"``.
+        room: for one line of keys, in millimetres.
+
+    Returns:
+        The keys.
+    """
+    looks = shown_references(references)
+    axes.axhline(0, color=FAINT, linewidth=0.6, zorder=1)
+    rows = _by_depth(references.filter(pl.col("condition") == condition), names)
+    for name, look in looks.items():
+        _curve(axes, rows.filter(pl.col("reference") == name), look, name)
+    taken = rows.filter(pl.col("reference") == next(iter(looks)))
+    axes.plot(values(taken, "depth"), values(taken, "beyond_pixels"), label=_TAKEN, **_BEYOND)
+    return _keys(looks | ({_TAKEN: _BEYOND} if PIXELS in looks else {}), room)
+
+
+def _keys(looks: dict[str, dict[str, Any]], line: float) -> dict[str, Line2D]:
     """Names as long as one line of keys has room for."""
     names = {name: {MEAN: "their mean"}.get(name, name) for name in looks}
-    letters = (_LINE - _KEY * len(looks)) / _LETTER
+    letters = (line - _KEY * len(looks)) / _LETTER
     room = next(width for width in range(60, 3, -1) if sum(min(len(each), width) for each in names.values()) <= letters)
     return {drawable(shorten(names[name], room)): Line2D([], [], **look) for name, look in looks.items()}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import io
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.ft2font import FT2Font
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.typing import RcKeyType
+
+Width = Literal["column", "page"]
 
 CLEAN, NOISE, ATTACK = "#0072B2", "#767676", "#D55E00"
 INK, FAINT = "#222222", "#C8C8C8"
@@ -28,33 +30,13 @@ MM = 1 / 25.4
 #: Width of every figure: that of the text on A4.
 WIDTH = 170 * MM
 
+#: Widths of figures in papers, in inches: one column, the page.
+WIDTHS: dict[Width, float] = {"column": 89 * MM, "page": WIDTH}
+
 _MANY_POINTS = 90
 
-_SETTINGS: dict[RcKeyType, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 6.5,
-    "text.parse_math": False,
-    "text.usetex": False,
-    "axes.linewidth": 0.6,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.unicode_minus": True,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.0,
-    "ytick.major.size": 2.0,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 3.0,
-    "hatch.linewidth": 0.5,
-    "svg.hashsalt": "advwindow",
-    "figure.dpi": 100,
-    "savefig.dpi": 200,
-    "path.simplify": False,
-    "pdf.fonttype": 42,
-}
-
+#: The style as matplotlib reads it; people may use it for figures of their own.
+_STYLE = Path(__file__).with_name("paper.mplstyle")
 
 #: What matplotlib writes into a file besides the figure, and that would differ the next time.
 _TELLTALES = {"svg": ["Date"], "png": ["Software"], "pdf": ["CreationDate", "Creator", "Producer"]}
@@ -88,7 +70,7 @@ def house_style(*, points: int = 0) -> Iterator[None]:
     """
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_SETTINGS)
+        mpl.rcParams.update(_settings())
         if points > _MANY_POINTS:
             mpl.rcParams["lines.markersize"] = 1.6
         yield
@@ -117,6 +99,11 @@ def drawable(text: str) -> str:
 def tidy(axes: Axes) -> None:
     """Without the lines above and right."""
     axes.spines[["top", "right"]].set_visible(False)
+
+
+@functools.cache
+def _settings() -> mpl.RcParams:
+    return mpl.rc_params_from_file(_STYLE, use_default_template=False)
 
 
 @functools.cache

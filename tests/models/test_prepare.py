@@ -229,16 +229,21 @@ def test_a_network_that_needs_contiguous_tensors_is_folded_in_its_own_layout():
     assert torch.allclose(fast(images()), model(images()), atol=1e-5)
 
 
-def test_a_network_that_answers_by_chance_stays_as_it_is():
+def test_a_network_that_answers_by_chance_is_folded_and_answers_by_the_same_chance():
     class Noisy(nn.Module):
         def forward(self, x):
             return x + torch.randn_like(x)
 
     model = classifier(Net(Residual(), Noisy()))
+    state = torch.get_rng_state()
+    fast = prepare(model, images())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert norms(fast) == 0
     with torch.random.fork_rng():
-        fast = prepare(model, images())
-    assert norms(fast) == 2
-    assert not in_channels_last(fast)
+        torch.manual_seed(5)
+        expected = model(images())
+        torch.manual_seed(5)
+        assert torch.allclose(fast(images()), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("secret", [threading.Lock(), torch.ones(1, requires_grad=True) * 2])
