@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from advwindow.data import LabelledImages, load_images
     from advwindow.errors import UserError
     from advwindow.models import Classifier, load_model
+    from advwindow.reports import plot
     from advwindow.sweep import Run, attack, open_run
     from advwindow.window import Window, WindowCallback, WindowReport
     from advwindow.words import WordSpace, load_words
@@ -45,6 +46,7 @@ __all__ = [
     "load_model",
     "load_words",
     "open_run",
+    "plot",
     "window",
     "words",
 ]
@@ -63,6 +65,7 @@ _HOMES = {
     "load_model": "models",
     "load_words": "words",
     "open_run": "sweep",
+    "plot": "reports",
 }
 
 

@@ -288,3 +288,12 @@ BEYOND_NOISE = Curves(
 ONE_VS_TWO = Curves(
     "closer to true word", 23, ("one_vs_two", "one_vs_two_n", "one_vs_two_p_adjusted"), ("attack",), _one_vs_two
 )
+
+#: All of them, by the names of their files.
+KINDS = {
+    "alignment": ALIGNMENT,
+    "two-vs-two": TWO_VS_TWO,
+    "drift": DRIFT,
+    "beyond-noise": BEYOND_NOISE,
+    "one-vs-two": ONE_VS_TWO,
+}

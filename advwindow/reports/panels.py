@@ -24,8 +24,8 @@ _LEFT, _RIGHT, _GAP = 14 * MM, 1 * MM, 5 * MM
 _TOP, _TITLE = 4 * MM, 6 * MM
 #: Room that one letter of a rotated layer name takes.
 _LETTER = 1.12 * MM
-#: Room that a key takes beside its letters.
-_HANDLE = 8 * MM
+#: Room that a key takes beside its letters, and for one of them.
+_HANDLE, _KEY_LETTER = 9 * MM, 1.25 * MM
 _NAME_WIDTH = 18
 _MOST_NAMES = 20
 #: More keys than this stand closer together.
@@ -137,11 +137,18 @@ def key_above(axes: Axes, handles: Mapping[str, Artist], *, title: str, width: f
     return math.ceil(len(handles) / columns) + bool(title)
 
 
+def figure_of(axes: Axes) -> Figure:
+    """The whole figure that axes are in."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
 def _key_width(labels: Sequence[str], columns: int) -> float:
     """Inches that keys take in so many columns, which are filled one after the other."""
     rows = math.ceil(len(labels) / columns)
     filled = [labels[start : start + rows] for start in range(0, len(labels), rows)]
-    return sum(_HANDLE + _LETTER * max(len(label) for label in column) for column in filled)
+    return sum(_HANDLE + _KEY_LETTER * max(len(label) for label in column) for column in filled)
 
 
 def _dress(axes: Axes, title: str, ylabel: str) -> None:

@@ -17,6 +17,7 @@ import torch
 from advwindow.errors import IncompleteError, UserError
 from advwindow.runs import RunDirectory
 from advwindow.sweep.cell import Transport, compute_cell
+from advwindow.sweep.formats import recall_formats
 from advwindow.sweep.plan import Library
 from advwindow.sweep.study import parse_device
 
@@ -161,6 +162,7 @@ def _begin_worker(path: Path, transport: Transport, threads: int) -> None:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _Worker.run = RunDirectory(path)
+    recall_formats(_Worker.run)
     _Worker.studies = Library(parse_device(transport.device))
     _Worker.transport = transport
 

@@ -12,6 +12,7 @@ from advwindow.sweep.audit import audit_run
 from advwindow.sweep.cell import Transport
 from advwindow.sweep.config import Sweep, change_attacks, make_sweep, sweep_toml
 from advwindow.sweep.executor import Silent, Watcher, execute
+from advwindow.sweep.formats import settle_formats
 from advwindow.sweep.plan import Library, PlannedCell, make_plan, plan_id
 from advwindow.sweep.study import parse_device
 
@@ -167,6 +168,7 @@ def run_plan(
     if missing:
         directory.log("run started", cells=len(specs), missing=len(missing))
         with directory.working():
+            settle_formats(directory, missing, library)
             execute(directory, missing, library, transport, watcher)
         left = directory.missing()
         directory.log("run ended", missing=len(left))
