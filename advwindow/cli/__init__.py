@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from advwindow.cli import attack, compare, explain, gate, lens, listing, report, trace, train
+from advwindow.cli import attack, compare, explain, gate, lens, listing, report, show, trace, train
 from advwindow.errors import UserError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.command("attack")(attack.attack)
 app.command("report")(report.report)
+app.command("show")(show.show)
 app.command("bench")(compare.bench)
 app.command("compare")(compare.compare)
 app.command("train")(train.train)

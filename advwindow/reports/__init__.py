@@ -2,6 +2,7 @@
 
 from advwindow.reports.comparison import print_comparison, save_comparison_figures
 from advwindow.reports.export import save_figures
+from advwindow.reports.html import write_html
 from advwindow.reports.lens import print_words, word_frame
 from advwindow.reports.pdf import write_pdf
 from advwindow.reports.terminal import print_plan, print_run
@@ -14,5 +15,6 @@ __all__ = [
     "save_comparison_figures",
     "save_figures",
     "word_frame",
+    "write_html",
     "write_pdf",
 ]

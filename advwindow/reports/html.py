@@ -150,7 +150,7 @@ def _masthead(data: dict[str, Any]) -> Markup:
 
 def _contents(sections: Sequence[Section]) -> Markup:
     links = [tag("li", tag("a", section.title, href=f"#{section.key}")) for section in sections]
-    return tag("nav", tag("ol", *links), aria_label="Contents")
+    return tag("nav", tag("details", tag("summary", "Contents"), tag("ol", *links), open=""), aria_label="Contents")
 
 
 def _hash(text: str) -> str:

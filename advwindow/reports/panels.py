@@ -24,8 +24,8 @@ _LEFT, _RIGHT, _GAP = 14 * MM, 1 * MM, 5 * MM
 _TOP, _TITLE = 4 * MM, 6 * MM
 #: Room that one letter of a rotated layer name takes.
 _LETTER = 1.12 * MM
-#: Room that a key takes beside its letters, and for one of them.
-_HANDLE, _KEY_LETTER = 9 * MM, 1.25 * MM
+#: Room that a key takes beside its letters.
+_HANDLE = 8 * MM
 _NAME_WIDTH = 18
 _MOST_NAMES = 20
 #: More keys than this stand closer together.
@@ -117,13 +117,13 @@ def key_above(axes: Axes, handles: Mapping[str, Artist], *, title: str, width: f
     Returns:
         Number of lines that they take.
     """
-    columns = next(n for n in range(len(handles), 0, -1) if n == 1 or _key_width(list(handles), n) <= width)
+    lines = next(n for n in range(1, len(handles) + 1) if n == len(handles) or _key_width(list(handles), n) <= width)
     axes.legend(
         list(handles.values()),
         list(handles),
         loc="lower left",
         bbox_to_anchor=(0, 1.01),
-        ncols=columns,
+        ncols=math.ceil(len(handles) / lines),
         frameon=False,
         title=drawable(shorten(title, round(width / _LETTER))),
         title_fontproperties={"weight": "bold", "size": 7},
@@ -134,7 +134,7 @@ def key_above(axes: Axes, handles: Mapping[str, Artist], *, title: str, width: f
         columnspacing=1.2,
         handletextpad=0.5,
     )
-    return math.ceil(len(handles) / columns) + bool(title)
+    return lines + bool(title)
 
 
 def figure_of(axes: Axes) -> Figure:
@@ -144,11 +144,10 @@ def figure_of(axes: Axes) -> Figure:
     return figure
 
 
-def _key_width(labels: Sequence[str], columns: int) -> float:
-    """Inches that keys take in so many columns, which are filled one after the other."""
-    rows = math.ceil(len(labels) / columns)
-    filled = [labels[start : start + rows] for start in range(0, len(labels), rows)]
-    return sum(_HANDLE + _KEY_LETTER * max(len(label) for label in column) for column in filled)
+def _key_width(labels: Sequence[str], lines: int) -> float:
+    """Inches that keys take in so many lines; columns are filled one after the other."""
+    columns = [labels[start : start + lines] for start in range(0, len(labels), lines)]
+    return sum(_HANDLE + _LETTER * max(len(label) for label in column) for column in columns)
 
 
 def _dress(axes: Axes, title: str, ylabel: str) -> None:

@@ -279,6 +279,7 @@
   window.addEventListener("scroll", hush, { passive: true });
 
   // Where in the contents the reader is ----------------------------------------------------------------------------
+  document.querySelector("nav details").open = !window.matchMedia("(max-width: 70rem)").matches;
   const links = new Map(all("nav a").map((link) => [link.getAttribute("href").slice(1), link]));
   const sections = all("section").filter((section) => links.has(section.id));
   const mark = () => {
