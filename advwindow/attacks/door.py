@@ -141,9 +141,11 @@ def perform(
         target: ``(N,)`` classes to reach; None to leave the true class.
         seed: seed of the private random streams.
         ids: one stable id per sample, keys of the random streams; the position by default.
-        batch_size: jobs side by side; changes speed and memory, and results only by rounding.
+        batch_size: jobs side by side; changes speed and memory, and results only by rounding (of a network that draws at
+            random also its draws).
         clean_logits: what `judged_logits` gave for these images, where it is known already.
-        draws: passes averaged for a gradient of a network that draws at random; `RANDOM_DRAWS` by default.
+        draws: passes averaged for a gradient of a network that draws at random; `RANDOM_DRAWS` by default. More than one
+            says that the network is random; otherwise it is found by asking it a few times.
 
     Raises:
         UserError: images, labels or targets that cannot be used, or a network whose answer for an image depends on the
@@ -153,7 +155,7 @@ def perform(
         raise UserError("a gradient needs at least one pass", got=f"draws={draws}")
     request = Request.checked(model, images, labels, target, ids=ids, batch_size=batch_size)
     with private_randomness(seed, name):
-        random = bool(len(images)) and _is_random(model, request.images)
+        random = bool(len(images)) and ((draws or 1) > 1 or _is_random(model, request.images))
         jury = Jury(model, passes=RANDOM_PASSES if random else 1)
         clean = request.clean_logits(clean_logits, jury)
         tried = (clean.argmax(1) == request.labels).nonzero().squeeze(1)

@@ -82,7 +82,7 @@ def attack(
         "words": words,
         "seeds": None if seed is None else [seed],
     }
-    parts = sweeps.split_parts(sweeps.read_toml(source, overrides=overrides or []))
+    parts = sweeps.split_parts(sweeps.read_toml(source), overrides=overrides or [])
     for content in parts:
         content |= {key: values for key, values in lists.items() if values}
         sweeps.change_attacks(content, names=attack_names or [], eps=eps.split(",") if eps else [], norm=norm or "")
@@ -94,7 +94,7 @@ def attack(
     folder = out or sweeps.default_folder(planned[0].name, cells)
     if dry_run:
         done = sweeps.finished_cells(folder)
-        print_plan(cells, sweeps.probe_speed(library.of(cells[0].spec)), console, done=done)
+        print_plan(cells, sweeps.probe_speeds(cells, library), console, done=done)
         return
     run = run_watched(planned, cells, library, folder, transport)
     print_run(run.directory, console)

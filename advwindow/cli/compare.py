@@ -63,15 +63,16 @@ def bench(
     from advwindow.cli.progress import console
     from advwindow.reports import print_plan
 
-    parts = sweeps.split_parts(sweeps.read_toml(bench_file or sweeps.embedded("bench"), overrides=overrides or []))
+    parts = sweeps.split_parts(sweeps.read_toml(bench_file or sweeps.embedded("bench")), overrides=overrides or [])
     planned = [sweeps.make_sweep(part, source=str(bench_file or "the bench")) for part in parts]
+    if not any("" in entry.target for sweep in planned for entry in sweep.attack):
+        raise UserError("there is nothing to compare", got="targeted attacks only", fix="add an untargeted attack")
     library = sweeps.Library(sweeps.parse_device(device))
     with console.status("Loading models, images and words; looking at the clean images"):
         cells = sweeps.make_plan(library, *planned)
     folder = out or sweeps.default_folder(planned[0].name, cells)
     if dry_run:
-        speed = sweeps.probe_speed(library.of(cells[0].spec))
-        print_plan(cells, speed, console, done=sweeps.finished_cells(folder))
+        print_plan(cells, sweeps.probe_speeds(cells, library), console, done=sweeps.finished_cells(folder))
         return
     run = run_watched(planned, cells, library, folder, sweeps.Transport(device, batch_size, workers, audit=audit))
     with console.status("Certifying smoothed models"):
@@ -96,6 +97,8 @@ def _compare(
 
     console = Console()
     known = image_sets(runs)
+    if not known:
+        raise UserError("there is nothing to compare", got="targeted attacks only", expected="untargeted ones")
     if images and images not in known:
         raise UserError("no run has these images", got=images, expected=", ".join(known))
     for chosen in [images] if images else known:
@@ -116,9 +119,13 @@ def _print_certificates(
         found = certificates.get((entry.spec.subject, entry.spec.images))
         if found:
             told = ", ".join(f"{100 * share:.0f} % within L2 {radius}" for radius, share in found["accuracy"].items())
-            text = f"Certified accuracy of {entry.name}: {told} ({found['n']} copies, alpha {found['alpha']})."
+            limits = f"{found['n']} copies, alpha {found['alpha']}; they certify no radius above {found['largest']:.3g}"
+            text = f"Certified accuracy of {entry.name}: {told} ({limits})."
             console.print(text, highlight=False, markup=False)
 
 
 def _folder(images: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in images).strip("-")[:60]
+    from advwindow.runs import short_hash
+
+    plain = "".join(letter if letter.isalnum() else "-" for letter in images).strip("-")
+    return f"{plain[:60]}-{short_hash(images)[:6]}"

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from advwindow.runs import RunDirectory
 
 
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="reports/RUN.pdf by default.")] = None,
     html: Annotated[Path | None, typer.Option(help="File to write the same as one HTML page to.")] = None,
-    figures: Annotated[Path | None, typer.Option(help="Folder to write each figure to, as SVG and PNG.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder to write each figure to, as SVG, PDF and PNG, with its data as CSV.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="File to write all findings to, see docs/outputs.md.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="File to write a summary to.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="File to write tables for a paper to.")] = None,
+    mlflow: Annotated[
+        str, typer.Option(metavar="URI", help="MLflow store to add the cells to, e.g. sqlite:///mlflow.db.")
+    ] = "",
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder of TensorBoard events to add the cells to.")] = None,
 ) -> None:
     """Typeset the report of a run; needs neither model nor images. Prints the PDF's path, then the page's."""
     from advwindow.reports import save_figures, write_html, write_pdf
@@ -23,6 +35,27 @@ def report(
     write_pdf(directory, target)
     if figures is not None:
         save_figures(directory, figures)
+    _write_texts(directory, json=json, markdown=markdown, latex=latex)
+    _send(directory, mlflow, tensorboard)
     typer.echo(target)
     if html is not None:
         typer.echo(write_html(directory, html))
+
+
+def _write_texts(run: RunDirectory, *, json: Path | None, markdown: Path | None, latex: Path | None) -> None:
+    from advwindow.reports.markdown import summary_latex, summary_markdown
+    from advwindow.reports.summary import summary_json
+    from advwindow.runs import write_bytes
+
+    for path, make in ((json, summary_json), (markdown, summary_markdown), (latex, summary_latex)):
+        if path is not None:
+            write_bytes(path, make(run).encode())
+
+
+def _send(run: RunDirectory, mlflow: str, tensorboard: Path | None) -> None:
+    from advwindow.reports.sinks import MlflowSink, TensorBoardSink, send
+
+    if mlflow:
+        send(run, MlflowSink(mlflow))
+    if tensorboard is not None:
+        send(run, TensorBoardSink(tensorboard))

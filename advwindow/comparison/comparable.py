@@ -174,6 +174,13 @@ def _notes(entries: Sequence[Entry]) -> Iterable[str]:
             "The images have the same names and come from the same source, but not the same pixels: the networks take "
             "other sizes, or the source changed between the runs. A size in l2, l1 or l0 then means something else."
         )
+    draws: dict[str, set[int]] = {}
+    for entry in entries:
+        draws.setdefault(entry.spec.defense, set()).add(max(cell.spec.draws for cell in entry.cells))
+    for defense, numbers in draws.items():
+        if defense and len(numbers) > 1:
+            told = " and ".join(map(str, sorted(numbers)))
+            yield f"{defense} was attacked with gradients that are means of {told} draws: the fewer, the weaker."
     count = len(entries[0].ids)
     if count < FEW_IMAGES:
         yield f"Only {count} images: most differences between defences are smaller than the intervals."

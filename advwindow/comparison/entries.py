@@ -121,7 +121,7 @@ class Entry:
 
     @property
     def _judged(self) -> Sequence[Tested]:
-        return [cell for cell in self.cells if cell.access != "oblivious"] or self.cells
+        return [cell for cell in self.cells if cell.access != "oblivious"]
 
 
 def withstood(entry: Entry, cells: Iterable[Tested], budget: Budget) -> NDArray[np.bool_]:
@@ -224,6 +224,13 @@ def _read(name: str, run: RunDirectory, specs: Sequence[CellSpec]) -> Entry:
                 expected=f"the {len(ids)} images of {specs[0].condition}",
                 fix="compute the run anew",
             )
+    if all(spec.access == "oblivious" for spec in specs):
+        raise UserError(
+            f"{name} was attacked by adversaries only who do not know the defence",
+            got=", ".join(dict.fromkeys(spec.condition for spec in specs)),
+            expected="attacks made on the defended network, too",
+            fix='set access = ["oblivious", "adaptive"] and run the sweep again',
+        )
     cells = tuple(_tested(spec, run.summary(spec), table) for spec, table in zip(specs, tables, strict=True))
     return Entry(name, run, ids, tables[0]["label"].to_numpy(), cells)
 

@@ -14,6 +14,7 @@ _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "–": "--", "−": "$-$",
+    "∞": r"$\infty$", "₂": "$_2$", "…": r"\ldots{}", "·": r"\textperiodcentered{}",
 }  # fmt: skip
 
 

@@ -76,6 +76,8 @@ class Chain(Defense):
 class Foreign(Defense):
     """A transform that somebody else wrote; its attributes ``random``, ``surrogate`` and ``draws`` are believed.
 
+    A surrogate ``"identity"`` is put in here; any other one tells what the transform's own backward pass does.
+
     Args:
         transform: any module from images to images.
         name: what messages call it.
@@ -93,7 +95,7 @@ class Foreign(Defense):
         Raises:
             UserError: what comes back has another shape.
         """
-        shown = self.transform(images)
+        shown = self._shown(images)
         if not isinstance(shown, Tensor) or shown.shape != images.shape:
             got = tuple(shown.shape) if isinstance(shown, Tensor) else type(shown).__name__
             raise UserError(
@@ -103,9 +105,17 @@ class Foreign(Defense):
             )
         return shown
 
+    def _shown(self, images: Tensor) -> object:
+        if self.surrogate != "identity":
+            return self.transform(images)
+        with torch.no_grad():
+            shown = self.transform(images)
+        fits = isinstance(shown, Tensor) and shown.shape == images.shape
+        return straight_through(images, lambda _: shown) if fits else shown
+
     def extra_repr(self) -> str:
-        """What it declares."""
-        return f"random={self.random}, surrogate={self.surrogate!r}, draws={self.draws}"
+        """Its name and what it declares."""
+        return f"{self.name}, random={self.random}, surrogate={self.surrogate!r}, draws={self.draws}"
 
 
 def declared(module: nn.Module) -> tuple[bool, str, int]:

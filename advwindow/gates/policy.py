@@ -69,7 +69,7 @@ class _AtBudget(Gate):
 
     Attributes:
         norm: of the threat model.
-        eps: its epsilon, as text; attacks for the smallest perturbation count as far as theirs is no larger.
+        eps: its epsilon, as text; attacks at smaller ones count, too, minimal ones where they fit.
         attack: patterns of attacks; each must fit.
         access: only attacks made on the defended model (``"adaptive"``), or only those made on the model without its
             defence; left out for all.

@@ -120,7 +120,8 @@ def attacked(group: Group, wanted: Attacks, *, eps: Sequence[str] = (), minimal:
         group: of one subject.
         wanted: norm, attacks and access.
         eps: epsilons, none for all.
-        minimal: whether attacks for the smallest perturbation belong to every epsilon.
+        minimal: whether attacks at smaller epsilons, and those for the smallest perturbation, belong to every epsilon:
+            what they find lies within it.
 
     Raises:
         UserError: no cell is of that norm, access and epsilon, or a pattern fits no attack of those.
@@ -131,13 +132,14 @@ def attacked(group: Group, wanted: Attacks, *, eps: Sequence[str] = (), minimal:
         for spec in group.cells
         if wanted.norm.lower() in {"", spec.norm}
         and wanted.access in {"", spec.access}
-        and (not sizes or _size(spec.eps) in sizes or (minimal and spec.eps == MINIMAL))
+        and (not sizes or _size(spec.eps) in sizes or (minimal and _may_lie_within(spec.eps, sizes)))
     ]
-    missing = [] if minimal else [text for text in eps if _size(text) not in {_size(spec.eps) for spec in cells}]
+    held = {_size(spec.eps) for spec in cells}
+    missing = [] if minimal and MINIMAL in held else [text for text in eps if _size(text) not in held]
     if missing or not cells:
         asked = " ".join([wanted.norm, ", ".join(missing or eps), wanted.access]).split()
-        held = ", ".join(dict.fromkeys(spec.condition for spec in group.cells))
-        raise UserError(f"no cell of {group} is of the gate's budget", got=" ".join(asked), expected=f"one of: {held}")
+        known = ", ".join(dict.fromkeys(spec.condition for spec in group.cells))
+        raise UserError(f"no cell of {group} is of the gate's budget", got=" ".join(asked), expected=f"one of: {known}")
     names = chosen((spec.attack for spec in cells), wanted.attack, what=f"attack on {group} of the gate's budget")
     return replace(group, cells=tuple(spec for spec in cells if spec.attack in names))
 
@@ -145,6 +147,10 @@ def attacked(group: Group, wanted: Attacks, *, eps: Sequence[str] = (), minimal:
 def same_attack(spec: CellSpec) -> tuple[object, ...]:
     """What two cells have in common whose attack is the same; epsilons are compared as numbers."""
     return (spec.attack, tuple(sorted(spec.parameters.items())), spec.norm, _size(spec.eps), spec.access)
+
+
+def _may_lie_within(eps: str, sizes: set[float | str]) -> bool:
+    return eps == MINIMAL or any(parse_eps(eps) <= size for size in sizes if isinstance(size, float))
 
 
 def _size(eps: str) -> float | str:

@@ -66,7 +66,8 @@ def read_trained(file: Path) -> Classifier:
     """
     facts = _facts(file)
     try:
-        classifier = untrained(facts)
+        with torch.random.fork_rng():  # the weights that are drawn here are replaced at once
+            classifier = untrained(facts)
     except (KeyError, TypeError) as error:
         raise UserError(f"{file} describes a network that cannot be built", got=f"{error}") from error
     load_weights(classifier.module, file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from matplotlib.figure import Figure
@@ -138,7 +138,7 @@ def _draw_layers(axes: Axes, layers: pl.DataFrame, line: float) -> None:
     width = 1 / layers.height
     for place, row in enumerate(layers.sort("depth").iter_rows(named=True)):
         mark = MARKS[row["display"]]
-        look = {"facecolor": mark.fill, "hatch": mark.hatch, "edgecolor": FAINT, "linewidth": 0.5}
+        look: dict[str, Any] = {"facecolor": mark.fill, "hatch": mark.hatch, "edgecolor": FAINT, "linewidth": 0.5}
         axes.add_patch(Rectangle((place * width, line - 0.42), width * 0.94, 0.84, **look))
         left = row["retention"]
         text = mark.letter if left is None else f"{mark.letter} {100 * left:z.0f}".replace("-", "−")

@@ -64,16 +64,17 @@ def show_run(run: RunDirectory, console: Console, *, layers: Sequence[str] = (),
         UserError: nothing in the run has such a name.
     """
     studies = read_studies(run)
+    chosen = [(study, _matching(study.names, layers, what="layer"), _samples(study, samples)) for study in studies]
     missing = run.missing()
     if missing:
         _say(console, f"Incomplete: {len(missing)} of {count(len(run.specs), 'cell')} missing.", style="bold red")
-    for study in studies:
+    for study, names, places in chosen:
         _head(study, console)
         if not (layers or samples):
             _glance(study, console)
-        for name in _matching(study.names, layers, what="layer"):
+        for name in names:
             _layer(study, name, console)
-        for place in _samples(study, samples):
+        for place in places:
             _sample(study, place, console)
 
 
@@ -98,19 +99,21 @@ def _glance(study: Study, console: Console) -> None:
     known = [value for curve in (clean, noise, *curves.values()) for value in curve if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     best = best_layer(headline(study))["layer"]
-    table = Table()
-    for width in range(len(study.names), min(_LEAST_CURVE, len(study.names)) - 1, -1):
-        rows = [
+
+    def rows(width: int) -> list[_Row]:
+        return [
             _condition("clean", clean, low, high, width),
             *([_condition("noise of the same size", noise, low, high, width)] if noise else []),
             *(_attack(attack, curves[attack.title], low, high, width, best) for attack in study.attacks),
         ]
-        table = _fitting(rows, console, least=4 if width > _LEAST_CURVE else 2)
-        if _width(table, console) <= console.width:
-            break
+
+    full = len(study.names)
+    beyond = _width(_fitting(rows(full), console, least=_ENDLESS), console) - console.width
+    width = max(min(_LEAST_CURVE, full), full - max(0, beyond))
+    table = _fitting(rows(width), console, least=2)
     console.print(table)
     scale = f"Alignment with words from the first layer to the last, ▁ {number(low)} to █ {number(high)}"
-    few = f", {count(len(study.names), 'layer')} in {width} signs" if width < len(study.names) else ""
+    few = f", {count(len(study.names), 'layer')} in {width} signs" if width < full else ""
     _say(console, f"{scale}{few}; left: at {printable(best)}, where clean images are aligned best.", style="dim")
     _say(console, "  ".join(f"{mark.letter} {verdict}" for verdict, mark in MARKS.items()), style="dim")
 

@@ -32,7 +32,7 @@ from advwindow.reports.text import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from rich.console import Console
 
@@ -87,13 +87,13 @@ def print_run(run: RunDirectory, console: Console) -> None:
 
 
 def print_plan(
-    cells: Sequence[Planned], gradients_per_second: float, console: Console, *, done: Collection[str] = ()
+    cells: Sequence[Planned], speeds: Mapping[str, float], console: Console, *, done: Collection[str] = ()
 ) -> None:
     """The plan of a sweep and what it costs at most.
 
     Args:
         cells: all cells, in order.
-        gradients_per_second: of this machine, for the estimate.
+        speeds: gradients per second of each cell's model on this machine, by the cell's id; for the estimate.
         console: where to.
         done: identities of cells that are finished already.
     """
@@ -112,7 +112,7 @@ def print_plan(
         for note, who in notes.items():
             _say(console, f"! {listing(who)}: {note}", style="dim")
     left = [cell for cell in cells if cell.spec.cell_id not in done]
-    _say(console, _estimate(left, gradients_per_second))
+    _say(console, _estimate(left, speeds))
 
 
 def _print_study(study: Study, console: Console) -> None:
@@ -239,11 +239,13 @@ def _cost(gradients: int) -> str:
     return f"{gradients:,}" if gradients else "unknown"
 
 
-def _estimate(cells: Sequence[Planned], gradients_per_second: float) -> str:
+def _estimate(cells: Sequence[Planned], speeds: Mapping[str, float]) -> str:
     total = sum(cell.gradients for cell in cells)
     unknown = Counter(cell.gradients == 0 for cell in cells)[True]
     more = f", and {count(unknown, 'cell')} whose cost is unknown" if unknown else ""
-    time = f"about {_duration(total / gradients_per_second)} at {gradients_per_second:.0f} gradients a second"
+    seconds = sum(cell.gradients / speeds[cell.spec.cell_id] for cell in cells)
+    rate = f" at {total / seconds:.0f} gradients a second" if seconds else ""
+    time = f"about {_duration(seconds)}{rate}"
     cost = f"{count(len(cells), 'cell')} to compute: at most {total:,} gradients, {time}{more}."
     return f"{cost} Looking through the window comes on top."
 

@@ -15,9 +15,9 @@ from advwindow.sweep.config import (
     sweep_toml,
 )
 from advwindow.sweep.executor import Watcher
-from advwindow.sweep.plan import Library, PlannedCell, make_plan, plan_id
+from advwindow.sweep.plan import Library, PlannedCell, make_plan, plan_id, probe_speeds
 from advwindow.sweep.run import Run, attack, default_folder, finished_cells, open_run, run_plan, run_sweep
-from advwindow.sweep.study import Study, load_study, parse_device, probe_speed
+from advwindow.sweep.study import Study, load_study, parse_device
 
 __all__ = [
     "PROTOCOLS",
@@ -42,7 +42,7 @@ __all__ = [
     "open_run",
     "parse_device",
     "plan_id",
-    "probe_speed",
+    "probe_speeds",
     "read_toml",
     "run_plan",
     "run_sweep",

@@ -56,10 +56,10 @@ def stored_trials(run: RunDirectory, specs: Sequence[CellSpec]) -> dict[str, Tri
 
 def _subjects(run: RunDirectory) -> list[list[CellSpec]]:
     """Finished, untargeted cells by network, set of images and seed; those that the network itself was asked in."""
-    groups: dict[tuple[str, str, int], list[CellSpec]] = {}
+    groups: dict[tuple[str, str, str, int], list[CellSpec]] = {}
     for spec in run.done():
         if not spec.target and spec.access == "adaptive":
-            groups.setdefault((spec.model_sha256, spec.images_sha256, spec.seed), []).append(spec)
+            groups.setdefault((spec.subject, spec.model_sha256, spec.images_sha256, spec.seed), []).append(spec)
     return list(groups.values())
 
 

@@ -12,6 +12,7 @@ import polars as pl
 import torch
 
 from advwindow.attacks import (
+    NATIVE,
     RANDOM_PASSES,
     Norm,
     Oblivious,
@@ -39,7 +40,7 @@ _STRIDE = 5
 
 @dataclass(frozen=True)
 class Transport:
-    """How cells are computed; changes no result beyond rounding, and no identity.
+    """How cells are computed; changes no result beyond rounding and the draws of random networks, and no identity.
 
     Attributes:
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
@@ -198,13 +199,15 @@ def _on_defense(spec: CellSpec, study: Study) -> list[str]:
     """How the defence was attacked, in sentences; nothing where there is none."""
     if spec.access == "oblivious":
         return ["Made on the network without its defence, which the adversary does not know of."]
+    asks = spec.attack in NATIVE and NATIVE[spec.attack].access != "white"
     told = []
-    if study.surrogate:
+    if study.surrogate and not asks:
         told.append(f"Gradients through the defence are replaced (BPDA): {study.surrogate}.")
     if study.random:
+        means = "answers" if asks else "gradients"
         told.append(
-            f"The network draws at random: gradients are means of {spec.draws} passes (EOT), and a success holds in "
-            f"most of {RANDOM_PASSES} passes."
+            f"The network draws at random: {means} are means of {spec.draws} passes (EOT), and a success holds in most "
+            f"of {RANDOM_PASSES} passes."
         )
     return told
 

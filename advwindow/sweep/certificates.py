@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from advwindow.defenses import certify
 from advwindow.defenses.around import Enclosed
+from advwindow.defenses.certify import radius_of
 from advwindow.defenses.smoothing import Smoothing
-from advwindow.runs import short_hash, write_json
+from advwindow.runs import RESULT_VERSION, short_hash, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +33,9 @@ def certify_run(run: RunDirectory, library: Library, *, copies: int) -> dict[tup
         copies: noisy copies of each image that test its class; a tenth of them, at least 100, choose it.
 
     Returns:
-        For each: ``sigma``, ``n0``, ``n``, ``alpha``, ``images``, ``predictions`` (-1 abstains), ``radii``, and
-        ``accuracy``: certified accuracy by L2 radius in pixel units, as text.
+        For each: ``sigma``, ``n0``, ``n``, ``alpha``, ``images``, ``predictions`` (-1 abstains), ``radii``, ``largest``
+        (the radius that so many copies can certify at most), and ``accuracy``: certified accuracy by L2 radius in pixel
+        units, as text.
 
     Raises:
         UserError: a number of copies that cannot be used, or the disk is full.
@@ -58,13 +62,16 @@ def _certificate(run: RunDirectory, spec: CellSpec, study: Study, copies: int) -
             seed=spec.seed,
             ids=study.images.ids,
         )
+        largest = float(radius_of(np.array([made.n]), made.n, sigma=sigma, alpha=made.alpha)[0])
+        radii = [sigma * share for share in RADII]
         facts = {
             "sigma": made.sigma,
             "n0": made.n0,
             "n": made.n,
             "alpha": made.alpha,
             "images": len(study.labels),
-            "accuracy": {f"{sigma * share:g}": made.accuracy(sigma * share) for share in RADII},
+            "largest": largest,
+            "accuracy": {f"{radius:g}": made.accuracy(radius) for radius in radii if radius < largest},
             "predictions": made.predictions.tolist(),
             "radii": made.radii.tolist(),
         }
@@ -74,5 +81,5 @@ def _certificate(run: RunDirectory, spec: CellSpec, study: Study, copies: int) -
 
 
 def _file(folder: Path, spec: CellSpec, copies: int) -> Path:
-    key = short_hash([spec.model_sha256, spec.images_sha256, spec.seed, copies])
+    key = short_hash([RESULT_VERSION, spec.model_sha256, spec.images_sha256, spec.seed, copies])
     return folder / "certificates" / f"{key}.json"

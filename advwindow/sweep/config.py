@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -120,21 +121,18 @@ def embedded(name: str) -> Path:
     return Path(__file__).parent / f"{name}.toml"
 
 
-def read_toml(path: Path, *, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """The plain values of a sweep file, with ``key=value`` overrides.
+def read_toml(path: Path) -> dict[str, Any]:
+    """The plain values of a sweep file.
 
     Raises:
         UserError: no such file, or no TOML.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read the sweep file {path}", got=error.strerror or str(error)) from error
     except ValueError as error:
         raise UserError(f"{path} is no sweep file", got=str(error), expected="TOML") from error
-    for override in overrides:
-        _merge(content, _parse_override(override))
-    return content
 
 
 def change_attacks(
@@ -167,18 +165,37 @@ def change_attacks(
         entry["norm"] = norm
 
 
-def split_parts(content: dict[str, Any]) -> list[dict[str, Any]]:
+def split_parts(content: dict[str, Any], *, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The plain values of each ``[[part]]`` of a sweep file, with what stands before the parts as their default.
 
     A file without parts is its own only part. Parts are studies that share a run: other models with other images.
+
+    Args:
+        content: what `read_toml` gave.
+        overrides: ``key=value``, for every part.
+
+    Raises:
+        UserError: parts that are no tables, or an override that cannot be read.
     """
+    changes = [_parse_override(text) for text in overrides]
+    parts = _parts(content)
+    for part in parts:
+        for change in changes:
+            _merge(part, change)
+    return parts
+
+
+def _parts(content: dict[str, Any]) -> list[dict[str, Any]]:
     parts = content.get("part")
     if parts is None:
         return [content]
     if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
         raise UserError("the sweep's parts are not usable", got=str(parts)[:80], expected="[[part]] tables")
     shared = {key: value for key, value in content.items() if key != "part"}
-    return [{**shared, **part} for part in parts]
+    merged = [copy.deepcopy(shared) for _ in parts]
+    for whole, part in zip(merged, parts, strict=True):
+        _merge(whole, part)
+    return merged
 
 
 def make_sweep(content: dict[str, Any], *, source: str = "the sweep") -> Sweep:

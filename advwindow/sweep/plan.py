@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from advwindow.attacks import attack_notes, cost_per_sample
 from advwindow.runs import CellSpec, short_hash
-from advwindow.sweep.study import Study, defended, load_study
+from advwindow.sweep.study import Study, defended, load_study, probe_speed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import torch
 
@@ -54,6 +54,16 @@ class Library:
     def of(self, spec: CellSpec) -> Study:
         """The study of a cell."""
         return self.study(spec.model, spec.images, spec.words, spec.defense)
+
+
+def probe_speeds(cells: Sequence[PlannedCell], library: Library) -> dict[str, float]:
+    """Gradients per second of each cell's model on this machine, by the cell's id; for estimates only."""
+    speeds: dict[int, float] = {}
+    for cell in cells:
+        study = library.of(cell.spec)
+        if id(study) not in speeds:
+            speeds[id(study)] = probe_speed(study)
+    return {cell.spec.cell_id: speeds[id(library.of(cell.spec))] for cell in cells}
 
 
 def make_plan(library: Library, *sweeps: Sweep) -> list[PlannedCell]:

@@ -146,8 +146,8 @@ def defended(study: Study, defense: str) -> Study:
         UserError: the defence cannot be used, or leaves too few concepts.
     """
     model = defend(study.model, defense).to(study.pixels.device).eval()
-    random, clean = _answers(model, study.pixels, model.name)
     facts = traits(model)
+    random, clean = _answers(model, study.pixels, model.name, random=facts.random)
     protected = replace(
         study,
         model=model,
@@ -163,10 +163,10 @@ def defended(study: Study, defense: str) -> Study:
     return protected
 
 
-def _answers(model: Classifier, pixels: Tensor, model_ref: str) -> tuple[bool, Tensor]:
+def _answers(model: Classifier, pixels: Tensor, model_ref: str, *, random: bool = False) -> tuple[bool, Tensor]:
     """Whether the network draws at random, and its logits, the mean of several passes where it does."""
     try:
-        random = probe_traits(model, pixels).random
+        random = random or probe_traits(model, pixels).random
         with private_randomness(0, "clean"):
             return random, judged_logits(model, pixels, passes=RANDOM_PASSES if random else 1)
     except RuntimeError as error:

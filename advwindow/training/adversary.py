@@ -53,9 +53,12 @@ def perturbed(model: Classifier, images: Tensor, labels: Tensor, recipe: Recipe,
 def _started(images: Tensor, ball: Ball, inner: Inner, draw: Generator) -> Tensor:
     if not inner.start:
         return ball.project(images + _SMALL * torch.randn(images.shape, generator=draw).to(images))
-    noise = torch.rand(images.shape, generator=draw).to(images).mul_(2).sub_(1)
     if ball.norm is Norm.L2:
-        noise = noise / per_sample(noise.flatten(1).norm(dim=1), noise)
+        noise = torch.randn(images.shape, generator=draw).to(images)
+        reach = torch.rand(len(images), generator=draw).to(images) ** (1 / images[0].numel())
+        noise = noise * per_sample(reach / noise.flatten(1).norm(dim=1), noise)
+    else:
+        noise = torch.rand(images.shape, generator=draw).to(images).mul_(2).sub_(1)
     point = images + noise * per_sample((ball.radius * inner.start).float(), images)
     return ball.project(point) if inner.bounded else point
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
@@ -18,6 +19,8 @@ from advwindow.training.fit import Epoch, Progress, Samples, make_optimizer, one
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import Tensor
 
     from advwindow.data import LabelledImages
     from advwindow.models import Classifier
@@ -48,15 +51,16 @@ def train(images_ref: str, recipe: Recipe, out: Path, *, device: torch.device, p
     """
     images = load_images(images_ref)
     _check_count(images, recipe)
-    facts = _identity(images_ref, images, recipe)
-    _claim(out, facts)
+    pixels = images.pixels()
+    _claim(out, _identity(images_ref, images, pixels, recipe))
     with exclusive(out):
         remove_leftovers(out)
         remove_leftovers(out / "epochs")
-        data, held_out = _split(images, recipe, device)
-        torch.manual_seed(int(stream(recipe.seed, "weights").integers(2**62)))
+        data, held_out = _split(images, pixels, recipe, device)
         described = _described(images, recipe, data)
-        model = untrained(described).to(device)
+        with torch.random.fork_rng():
+            torch.manual_seed(int(stream(recipe.seed, "weights").integers(2**62)))
+            model = untrained(described).to(device)
         model.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
         optimizer = make_optimizer(model, recipe)
         history = _resume(out, model, optimizer)
@@ -65,13 +69,14 @@ def train(images_ref: str, recipe: Recipe, out: Path, *, device: torch.device, p
             history.append(record)
             _keep(out, model, optimizer, history, described)
             progress.epoch_done(record)
-    return _finish(out, history, recipe)
+        return _finish(out, history, recipe)
 
 
-def _identity(images_ref: str, images: LabelledImages, recipe: Recipe) -> dict[str, Any]:
+def _identity(images_ref: str, images: LabelledImages, pixels: Tensor, recipe: Recipe) -> dict[str, Any]:
     return {
         "images": images_ref,
         "ids": short_hash([list(images.ids), list(images.labels), list(images.label_names)]),
+        "pixels": hashlib.sha256(pixels.numpy().data).hexdigest()[:16],
         "recipe": recipe.model_dump(mode="json"),
     }
 
@@ -79,7 +84,10 @@ def _identity(images_ref: str, images: LabelledImages, recipe: Recipe) -> dict[s
 def _claim(out: Path, facts: dict[str, Any]) -> None:
     file = out / RECIPE
     if file.exists():
-        found = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{file} is damaged", got=str(error), fix="begin anew in another --out") from error
         differing = [key for key in facts if found.get(key) != facts[key]]
         if differing:
             raise UserError(
@@ -101,9 +109,9 @@ def _check_count(images: LabelledImages, recipe: Recipe) -> None:
         )
 
 
-def _split(images: LabelledImages, recipe: Recipe, device: torch.device) -> tuple[Samples, Samples]:
+def _split(images: LabelledImages, pixels: Tensor, recipe: Recipe, device: torch.device) -> tuple[Samples, Samples]:
     """The images to train on, and those set aside."""
-    pixels, labels = images.pixels(), torch.tensor(images.labels)
+    labels = torch.tensor(images.labels)
     order = torch.from_numpy(stream(recipe.seed, "validation").permutation(len(images)))
     aside, rest = order[: recipe.validation], order[recipe.validation :].sort().values
     kept, held_out = (Samples(pixels[index].to(device), labels[index].to(device)) for index in (rest, aside))
@@ -135,11 +143,13 @@ def _resume(out: Path, model: Classifier, optimizer: torch.optim.Optimizer) -> l
         return []
     try:
         state = torch.load(file, map_location=model.device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise UserError(f"the checkpoint {file} is damaged", got=str(error)[:200], fix="begin anew in --out") from error
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return [Epoch(**record) for record in state["history"]]
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        return [Epoch(**record) for record in state["history"]]
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"the checkpoint {file} is damaged", got=str(error)[:200], fix="begin anew in another --out"
+        ) from error
 
 
 def _keep(
@@ -155,7 +165,8 @@ def _keep(
 
 
 def _finish(out: Path, history: list[Epoch], recipe: Recipe) -> Path:
-    best = history[-1] if recipe.inner is None else max(history, key=lambda record: record.robust_accuracy)
-    write_bytes(out / MODEL, (out / "epochs" / f"{best.epoch:03d}.safetensors").read_bytes())
+    if not (out / MODEL).exists():
+        best = history[-1] if recipe.inner is None else max(history, key=lambda record: record.robust_accuracy)
+        write_bytes(out / MODEL, (out / "epochs" / f"{best.epoch:03d}.safetensors").read_bytes())
     load_model(f"trained:{out / MODEL}")
     return out / MODEL

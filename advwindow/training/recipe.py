@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from advwindow.attacks import Norm, parse_eps
 
@@ -57,7 +57,7 @@ class Recipe(BaseModel):
         padding: pixels by which an image is shifted at random, in either direction; 0 for none.
         flip: mirror half of the images.
         validation: images set aside, on which accuracy is logged after each epoch.
-        precision: in which training computes; weights are kept, and accuracies measured, in float32.
+        precision: in which training computes; its own weights, and the accuracies it logs, are of float32.
         width: channels of the network's first stage.
         blocks: residual blocks of each stage.
         seed: of weights, order of images, augmentation and random starts.
@@ -89,6 +89,13 @@ class Recipe(BaseModel):
     def _a_budget(cls, value: str) -> str:
         parse_eps(value)
         return value
+
+    @model_validator(mode="after")
+    def _stays_near(self) -> Recipe:
+        if self.steps and self.steps > 1 and self.method in INNER and not INNER[self.method].bounded:
+            msg = f"{self.method} takes one step, as it is not projected"
+            raise ValueError(msg)
+        return self
 
     @property
     def inner(self) -> Inner | None:

@@ -69,8 +69,21 @@ def test_bench_goes_on_and_compare_says_the_same(benched):
     assert again.stdout == done.stdout
     compared = advwindow("compare", "runs/a", cwd=folder)
     assert compared.returncode == 0
-    tables = [line for line in done.stdout.splitlines() if "Certified" not in line and line != "reports/a"]
-    assert set(compared.stdout.splitlines()) <= set(tables)
+    lines = compared.stdout.splitlines()
+    assert done.stdout.splitlines()[: len(lines)] == lines
+    assert any(line.startswith("Robust accuracy") for line in lines)
+
+
+def test_targeted_attacks_alone_are_nothing_to_compare(tmp_path):
+    file = bench_file(tmp_path)
+    text = file.read_text()
+    for setting in ("steps = 10", "queries = 10"):
+        text = text.replace(setting, 'target = "least-likely"')
+    file.write_text(text)
+    failed = advwindow("bench", file, cwd=tmp_path)
+    assert failed.returncode == 2
+    assert "nothing to compare" in failed.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.slow

@@ -70,9 +70,10 @@ def conditions(wanted, specs=CELLS):
 
 
 def test_cells_at_a_budget_and_smallest_perturbations_of_its_norm():
-    assert conditions(gate()) == ["pgd linf 8/255", "square linf 8/255", "fmn linf minimal"]
+    assert conditions(gate()) == ["pgd linf 8/255", "square linf 8/255", "pgd linf 4/255", "fmn linf minimal"]
+    assert conditions(gate(eps="4/255")) == ["pgd linf 4/255", "fmn linf minimal"]
     assert conditions(gate(eps=str(8 / 255))) == conditions(gate())
-    assert conditions(gate(attack=["pgd", "f*"])) == ["pgd linf 8/255", "fmn linf minimal"]
+    assert conditions(gate(attack=["pgd", "f*"])) == ["pgd linf 8/255", "pgd linf 4/255", "fmn linf minimal"]
     assert conditions(gate(norm="LINF")) == conditions(gate())
 
 

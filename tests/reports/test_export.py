@@ -2,25 +2,49 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+import polars as pl
+
 from advwindow.reports import save_figures
 from tests.reports.runs import ATTACKS, Shape, make_run
 
-NAMES = ["verdicts", "headline", "references", "alignment", "two-vs-two", "drift", "beyond-noise", "one-vs-two"]
+CURVES = ["alignment", "two-vs-two", "drift", "beyond-noise", "one-vs-two"]
+NAMES = ["verdicts", "headline", "references", *CURVES]
+NARROW = [f"{name}-column" for name in ("verdicts", *CURVES, "references")]
 
 
-def test_every_figure_is_saved_twice(tmp_path):
+def test_every_figure_is_saved_in_three_formats_with_its_data(tmp_path):
     run = make_run(tmp_path / "run", Shape(attacks=ATTACKS[2:4]))
     paths = save_figures(run, tmp_path / "figures")
-    assert paths == [tmp_path / "figures" / f"{name}.{kind}" for name in NAMES for kind in ("svg", "png")]
+    kinds = ("svg", "pdf", "png", "csv")
+    assert paths == [tmp_path / "figures" / f"{name}.{kind}" for name in [*NAMES, *NARROW] for kind in kinds]
+    starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
     for path in paths:
         content = path.read_bytes()
-        if path.suffix == ".png":
-            assert content.startswith(b"\x89PNG")
-        else:
+        assert content.startswith(starts.get(path.suffix, b""))
+        if path.suffix == ".svg":
             assert "text" not in {element.tag.rpartition("}")[2] for element in ET.fromstring(content).iter()}
+
+
+def test_the_data_are_what_is_drawn(tmp_path):
+    run = make_run(tmp_path / "run", Shape(attacks=ATTACKS[2:4]))
+    save_figures(run, tmp_path)
+    drift = pl.read_csv(tmp_path / "drift.csv")
+    assert drift["attack"].unique(maintain_order=True).to_list() == ["PGD L∞ 4/255", "PGD L∞ 8/255"]
+    assert set(drift["condition"]) == {"noise", "attack"}
+    rows = run.table(run.specs[1], "layers").filter(condition="attack").sort("depth")
+    told = pl.read_csv(tmp_path / "drift-column.csv").filter(condition="attack")
+    assert told["layer"].to_list() == rows["layer"].to_list()
+    assert told["drift"].to_list() == rows["drift"].to_list()
+    assert pl.read_csv(tmp_path / "verdicts.csv").height == 2 * 17
 
 
 def test_figures_of_further_studies_are_told_apart(tmp_path):
     run = make_run(tmp_path / "run", Shape(seeds=(0, 1), attacks=ATTACKS[3:4], layers=("a", "b", "c")))
     names = {path.name for path in save_figures(run, tmp_path)}
-    assert {"alignment.svg", "study-2-alignment.svg"} <= names
+    assert {"alignment.svg", "study-2-alignment.svg", "study-2-alignment.csv"} <= names
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    run = make_run(tmp_path / "run", Shape(attacks=ATTACKS[3:4]))
+    one, two = (save_figures(run, tmp_path / name) for name in ("one", "two"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]

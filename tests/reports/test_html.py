@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 import shutil
@@ -108,7 +109,7 @@ def test_everything_that_the_pdf_says_is_said(page, run):
     assert described in page.values("content")
     missing = sorted(text for text in texts - {described} if text not in page.text)
     assert missing == []
-    assert len(texts) > 400
+    assert len(texts) > 300
 
 
 def test_captions_alternatives_and_examples_are_those_of_the_pdf(page, study):
@@ -228,16 +229,14 @@ def template() -> str:
 def test_methods_and_sources_are_those_of_the_pdf():
     text = resources.files("advwindow.reports.page").joinpath("method.html").read_text(encoding="utf-8")
     known = template()
-    sentences = Page(re.sub(r"<math.*?</math>|</(?:p|li|dd|dt|h3)>", "\n", text)).source
-    pieces = [plain("".join(Page(line).parts)) for line in sentences.splitlines()]
+    lines = re.sub(r"<math.*?</math>|</(?:p|li|dd|dt|h3)>", "\n", text).splitlines()
+    pieces = [plain(html.unescape(re.sub(r"<[^>]+>", "", line))) for line in lines]
     pieces = [part for piece in pieces for part in re.split(r"\$\w+", piece) if len(part.strip(" .,")) > 2]
-    assert len(pieces) > 40
+    assert len(pieces) > 30
     for piece in pieces:
         bare = piece.removeprefix(". ").strip(" .,")
         if not re.fullmatch(r"[UIECH] \w+", bare):
             assert bare in known
-    titles = {title for title in re.findall(r"(?:=|\[)\s?([A-Z][\w ,':?’]+)", template())}
-    assert "Numbers behind the verdicts" in titles
 
 
 @pytest.mark.parametrize(
@@ -296,15 +295,15 @@ def test_sections_without_data_do_not_appear(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_large_run_stays_under_three_megabytes(tmp_path):
+def test_a_large_run_stays_small(tmp_path):
     shape = Shape(
-        attacks=[("torchattacks:DIFGSM", "linf", f"{eps}/255", {}, eps / 30) for eps in range(1, 31)],
+        attacks=[("torchattacks:DIFGSM", "linf", f"{eps}/255", {}, eps / 12) for eps in range(1, 13)],
         layers=tuple(f"model.encoder.layers.encoder_layer_{place}.mlp" for place in range(60)),
         labels=tuple(f"concept number {place}, other name" for place in range(202)),
         caveats=(),
     )
     path = write_html(make_run(tmp_path / "run", shape), tmp_path / "x.html")
-    assert path.stat().st_size < 3e6
+    assert path.stat().st_size < 2e6
 
 
 def test_nothing_finished_is_no_page(tmp_path):

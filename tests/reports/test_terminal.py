@@ -31,6 +31,10 @@ def printed(what, *arguments, width=120, colour=False, **options) -> str:
     return file.getvalue()
 
 
+def speeds(cells, rate):
+    return {cell.spec.cell_id: rate for cell in cells}
+
+
 @pytest.mark.parametrize(("width", "left_out"), [(80, 1), (120, 0), (200, 0)])
 def test_run_fits_the_width(run, width, left_out):
     text = printed(print_run, run, width=width)
@@ -98,7 +102,7 @@ def test_missing_cells_are_told(tmp_path):
 
 def test_plan_tells_what_it_costs(run):
     cells = [Cell(spec, 18, gradients) for spec, gradients in zip(run.specs, (18, 180, 180, 180, 0, 3600), strict=True)]
-    text = " ".join(printed(print_plan, cells, 40.0, width=80).split())
+    text = " ".join(printed(print_plan, cells, speeds(cells, 40.0), width=80).split())
     assert "sample:efficientnet-lite0 · sample:imagenet · glove-6b-50d · seed 0" in text
     assert "PGD L∞ 8/255 18 180" in text
     assert "PGD L₂ 2 18 unknown" in text
@@ -111,7 +115,7 @@ def test_plan_tells_what_it_costs(run):
 
 def test_plan_tells_what_is_done(run):
     cells = [Cell(spec, 18, 100) for spec in run.specs]
-    text = " ".join(printed(print_plan, cells, 40.0, done={run.specs[0].cell_id}).split())
+    text = " ".join(printed(print_plan, cells, speeds(cells, 40.0), done={run.specs[0].cell_id}).split())
     assert "FGSM L∞ 4/255 18 100 done" in text
     assert "PGD L∞ 1/255 18 100 to do" in text
     assert "5 cells to compute: at most 500 gradients, about 12 s" in text
@@ -121,7 +125,7 @@ def test_plan_tells_once_what_is_not_as_the_protocol_says(run):
     cells = [
         Cell(spec, 18, 100, ("no [bold]squares[/bold]",) if place < 2 else ()) for place, spec in enumerate(run.specs)
     ]
-    text = " ".join(printed(print_plan, cells, 40.0).split())
+    text = " ".join(printed(print_plan, cells, speeds(cells, 40.0)).split())
     assert text.count("! FGSM L∞ 4/255 and PGD L∞ 1/255: no [bold]squares[/bold]") == 1
     assert text.count("!") == 1
 
@@ -130,4 +134,5 @@ def test_plan_tells_once_what_is_not_as_the_protocol_says(run):
     ("gradients", "wanted"), [(100, "about 10 s"), (6000, "about 10 min"), (72_000, "about 2.0 h")]
 )
 def test_plan_speaks_in_fitting_units(run, gradients, wanted):
-    assert wanted in printed(print_plan, [Cell(run.specs[0], 1, gradients)], 10.0)
+    cells = [Cell(run.specs[0], 1, gradients)]
+    assert wanted in printed(print_plan, cells, speeds(cells, 10.0))

@@ -98,11 +98,13 @@ def test_bad_sweeps_are_refused(content, message):
 def test_overrides_reach_inside_and_keep_types(tmp_path):
     file = tmp_path / "s.toml"
     file.write_text('[[attack]]\nname = "cw"\n[window]\npooling = "mean"\n')
-    content = read_toml(file, overrides=["window.pooling=max", "seeds=[1, 2]", "window.permutations = 500"])
+    (content,) = split_parts(
+        read_toml(file), overrides=["window.pooling=max", "seeds=[1, 2]", "window.permutations = 500"]
+    )
     assert content["window"] == {"pooling": "max", "permutations": 500}
     assert content["seeds"] == [1, 2]
     with pytest.raises(UserError, match="key=value"):
-        read_toml(file, overrides=["pooling"])
+        split_parts(read_toml(file), overrides=["pooling"])
 
 
 def test_files_that_are_no_sweeps(tmp_path):
@@ -163,3 +165,18 @@ def test_the_embedded_bench_is_the_example_of_the_project():
 def test_an_unknown_access_is_refused():
     with pytest.raises(UserError, match="access"):
         make_sweep({"attack": [{"name": "fgsm", "eps": "1/255", "access": "psychic"}]})
+
+
+def test_an_override_holds_for_every_part_and_tables_of_parts_are_merged():
+    text = """
+        window = { permutations = 300, pooling = "max" }
+        [[part]]
+        images = ["npz:a"]
+        window = { pooling = "mean" }
+        [[part]]
+        images = ["npz:b"]
+    """
+    first, second = split_parts(tomllib.loads(text), overrides=['images = ["npz:c"]'])
+    assert first["images"] == second["images"] == ["npz:c"]
+    assert first["window"] == {"permutations": 300, "pooling": "mean"}
+    assert second["window"] == {"permutations": 300, "pooling": "max"}

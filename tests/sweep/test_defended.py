@@ -14,6 +14,15 @@ CPU = torch.device("cpu")
 PGD = {"name": "pgd", "eps": "32/255", "steps": 10, "access": ["oblivious", "adaptive"]}
 
 
+class Replaced(nn.Module):
+    """Two levels, and says what the backward pass is to use."""
+
+    surrogate = "identity"
+
+    def forward(self, images):
+        return torch.round(images)
+
+
 class Coarse(nn.Module):
     """Few levels, and no gradient to follow: it only looks strong, unless the gradient is replaced."""
 
@@ -155,6 +164,26 @@ def test_smoothed_models_are_certified_once(run):
     before = file.stat().st_mtime_ns
     assert certify_run(run, library, copies=200)[key] == found
     assert file.stat().st_mtime_ns == before
+
+
+def test_a_surrogate_that_the_users_own_defence_declares_is_put_in(study, tmp_path, run):
+    ref = "py:tests.sweep.test_defended:Replaced"
+    found = run_sweep(sweep(study, [ref]), out=tmp_path / "run", transport=Transport(audit="off")).directory
+    ours, theirs = run.summary(by(run, "bit-depth?bits=1", "adaptive")), found.summary(by(found, ref, "adaptive"))
+    assert theirs["robust_accuracy"] == ours["robust_accuracy"] < 1
+    assert theirs["zero_gradients"] == ours["zero_gradients"]
+
+
+def test_a_defence_that_says_it_is_random_is_taken_at_its_word(study):
+    (spec,) = planned(study, ["py:tests.sweep.test_defended:seldom"], {**PGD, "access": "adaptive"})
+    assert spec.draws == 7
+
+
+def seldom():
+    """A defence that hardly ever draws."""
+    defense = nn.Identity()
+    defense.random, defense.draws = True, 7
+    return defense
 
 
 def test_the_users_own_defence_and_its_missing_gradient(study, tmp_path):

@@ -1,10 +1,12 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -73,6 +75,34 @@ def test_another_recipe_does_not_take_the_folder(images, tmp_path):
     run(images, tmp_path / "out")
     with pytest.raises(UserError, match="holds another training: got 'another recipe'"):
         run(images, tmp_path / "out", seed=1)
+
+
+def test_other_pixels_under_the_same_names_do_not_go_on(images, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(images, tmp_path / "out", progress=Quiet(stop_after=1))
+    file = images.removeprefix("npz:")
+    with np.load(file) as found:
+        content = dict(found)
+    np.savez(file, **{**content, "images": 1 - content["images"]})
+    with pytest.raises(UserError, match="another pixels"):
+        run(images, tmp_path / "out")
+
+
+def test_the_callers_random_state_is_left_alone(images, tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    run(images, tmp_path / "out", epochs=1)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_what_is_broken_in_the_folder_is_told_and_a_finished_network_stands_by_itself(images, tmp_path):
+    file = run(images, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "epochs")
+    assert run(images, tmp_path / "out") == file
+    (tmp_path / "out" / "recipe.json").write_text("")
+    with pytest.raises(UserError, match=r"recipe\.json is damaged"):
+        run(images, tmp_path / "out")
 
 
 def test_a_foreign_folder_is_left_alone(images, tmp_path):

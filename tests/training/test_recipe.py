@@ -27,7 +27,17 @@ def test_steps_can_be_chosen():
     assert Recipe(method="pgd", steps=3).inner == INNER["pgd"]._replace(steps=3)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"norm": "l1"}, {"method": "magic"}, {"speed": 1}, {"batch_size": 1}])
+WRONG = [
+    {"epochs": 0},
+    {"norm": "l1"},
+    {"method": "magic"},
+    {"speed": 1},
+    {"batch_size": 1},
+    {"method": "n-fgsm", "steps": 2},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_what_cannot_be_is_refused(wrong):
     with pytest.raises(ValidationError):
         Recipe(**wrong)

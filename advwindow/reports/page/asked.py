@@ -77,7 +77,9 @@ def _references(study: Study) -> list[list[list[list[str]]]]:
     panels = []
     for condition in ("clean", "attack"):
         rows = table.filter((pl.col("condition") == condition) & pl.col("reference").is_in(shown))
-        known = {(layer, name): value for layer, name, value in rows.select("layer", "reference", "alignment").iter_rows()}
+        known = {
+            (layer, name): value for layer, name, value in rows.select("layer", "reference", "alignment").iter_rows()
+        }
         panels.append(
             [[[printable(name), number(known.get((layer, name)))] for name in shown] for layer in study.names]
         )

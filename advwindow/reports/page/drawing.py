@@ -7,7 +7,7 @@ attributes, which a strict policy allows and a style sheet can turn for dark pag
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET  # noqa: S405 - reads what matplotlib has just written, nothing from outside
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, NamedTuple
 
 from matplotlib.colors import to_hex
@@ -79,7 +79,7 @@ def draw(figure: Figure, *, prefix: str) -> Drawn:
         panels.append(Panel(svg, _rounded(view), _rounded(box), round(first, 2), round(second - first, 3)))
     swatches = [
         tag("svg", body, viewBox=" ".join(map(str, view)), width=view[2], height=view[3], aria_hidden="true")
-        for body, view in writer.keys()
+        for body, view in writer.swatches()
     ]
     return Drawn(panels, list(zip(swatches, (text.get_text() for text in legend.get_texts()), strict=True)))
 
@@ -107,7 +107,7 @@ def _stand_alone(axes: Axes, ylabel: str, *, gid: str) -> None:
         if condition in _CONDITIONS.values():
             line.set_gid(f"of-{condition}")
     for collection in axes.collections:
-        colors = [*collection.get_facecolor(), *collection.get_edgecolor()]  # type: ignore[misc]  # arrays, always
+        colors = [*collection.get_facecolor(), *collection.get_edgecolor()]
         condition = _CONDITIONS.get(to_hex(colors[0]), "") if colors else ""
         if condition:
             collection.set_gid(f"of-{condition}")
@@ -127,7 +127,7 @@ class _Writer:
         self._names = {}
         return self._with_definitions(self._element(self._known[key], names_at))
 
-    def keys(self) -> Iterator[tuple[Markup, tuple[float, float, float, float]]]:
+    def swatches(self) -> Iterator[tuple[Markup, tuple[float, float, float, float]]]:
         """The swatch of each key with a view box around it."""
         legend = self._known["keys"]
         parts: list[ET.Element] = []
@@ -215,4 +215,3 @@ def _around(text: ET.Element) -> tuple[float, float, float, float]:
     inner = next(element for element in text.iter() if element.tag.endswith("}text"))
     x, y = (float(inner.get(name, "0")) for name in ("x", "y"))
     return (round(x - 16, 2), round(y - 6.5, 2), 14.0, 8.5)
-

@@ -23,14 +23,14 @@ _BEGINNINGS = (
 )
 _LIVES = (
     "The budget at which half of a layer's clean alignment is gone, with its 95 % interval, in layers that are aligned "
-    "with words{thinned}. Between the budgets that were tried the curve is taken to be straight; below the smallest and "
-    "beyond the largest nothing is claimed but the side."
+    "with words{thinned}. Between the budgets that were tried the curve is taken to be straight; below the smallest "
+    "and beyond the largest nothing is claimed but the side."
 )
 _THINNED = " (of many layers, evenly spaced ones)"
 _TRACE = (
     "How it is made: a ridge regression learns, on clean images, to predict word vectors from the layer's activations. "
-    "It is cross-fitted: the layer has never seen this image's concept, neither its pictures nor its word, and can only "
-    "guess from what the image has in common with other concepts."
+    "It is cross-fitted: the layer has never seen this image's concept, neither its pictures nor its word, and can "
+    "only guess from what the image has in common with other concepts."
 )
 _CONCEPTS = (
     "2 vs 2 accuracy of single concepts at {layer}, where {attack} drifts most; sorted by the loss under that attack. "
@@ -67,7 +67,8 @@ class Section:
 
     def render(self) -> Markup:
         """The section with its heading."""
-        heading = tag(f"h{self.level}", self.title, tag("a", "#", href=f"#{self.key}", aria_label=f"Link to {self.title}"))
+        link = tag("a", "#", href=f"#{self.key}", aria_label=f"Link to {self.title}")
+        heading = tag(f"h{self.level}", self.title, link)
         return tag("section", heading, self.body, id=self.key)
 
 
@@ -164,9 +165,7 @@ def _audit(found: Mapping[str, Any]) -> Markup:
     command, _, end = command.partition("`")
     head = f"The audit ({found['level']}) of {found['title']} on {found['images']} images: {found['tally']}. {told}"
     skipped = f" Left out at this level: {', '.join(found['skipped'])}." if found["skipped"] else ""
-    return join(
-        [tag("p", head, tag("code", command), end), _figure(tables.audit_table(found), f"{_CHECKS}{skipped}")]
-    )
+    return join([tag("p", head, tag("code", command), end), _figure(tables.audit_table(found), f"{_CHECKS}{skipped}")])
 
 
 def number_sections(studies: Sequence[Mapping[str, Any]], *, several: bool) -> Markup:

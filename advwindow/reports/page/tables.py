@@ -151,7 +151,7 @@ def trace_table(trace: Mapping[str, Any], pictures: Mapping[str, str]) -> Markup
     images = [
         tag(
             "th",
-            tag("img", src=pictures[shown["picture"]], alt=f"Clean image: {shown['label']}") if shown["picture"] else "",
+            _clean(shown, pictures),
             tag("strong", shown["label"]),
             tag("br"),
             tag("small", "attacked: ", shown["prediction"]),
@@ -161,11 +161,15 @@ def trace_table(trace: Mapping[str, Any], pictures: Mapping[str, str]) -> Markup
         for shown in trace["images"]
     ]
     heads = [_head("layer"), *(_head(name) for _ in trace["images"] for name in ("clean", trace["attack"]))]
-    rows = [
-        tag("tr", tag("th", row["layer"], scope="row"), *map(_said, row["cells"])) for row in trace["rows"]
-    ]
+    rows = [tag("tr", tag("th", row["layer"], scope="row"), *map(_said, row["cells"])) for row in trace["rows"]]
     head = tag("thead", tag("tr", tag("td"), *images), tag("tr", *heads))
     return _scroller(tag("table", head, tag("tbody", *rows), class_="trace"))
+
+
+def _clean(shown: Mapping[str, str], pictures: Mapping[str, str]) -> Markup:
+    if not shown["picture"]:
+        return Markup()
+    return tag("img", src=pictures[shown["picture"]], alt=f"Clean image: {shown['label']}")
 
 
 def _said(cell: Mapping[str, Any]) -> Markup:
