@@ -1,4 +1,4 @@
-"""``advwindow report``: a finished run as PDF and as a page."""
+"""``advwindow report``: a finished run as PDF, page, figures, tables and events."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ def report(
     ] = "",
     tensorboard: Annotated[Path | None, typer.Option(help="Folder of TensorBoard events to add the cells to.")] = None,
 ) -> None:
-    """Typeset the report of a run; needs neither model nor images. Prints the PDF's path, then the page's."""
+    """Typeset the report of a run; needs neither model nor images. Prints the PDF's path, then the page's.
+
+    With other outputs and without -o, only these are written.
+    """
     from advwindow.reports import save_figures, write_html, write_pdf
     from advwindow.runs import RunDirectory
 
     directory = RunDirectory(run)
-    target = output or Path("reports") / f"{directory.path.resolve().name}.pdf"
-    write_pdf(directory, target)
+    if output is not None or not any((html, figures, json, markdown, latex, mlflow, tensorboard)):
+        typer.echo(write_pdf(directory, output or Path("reports") / f"{directory.path.resolve().name}.pdf"))
     if figures is not None:
         save_figures(directory, figures)
     _write_texts(directory, json=json, markdown=markdown, latex=latex)
     _send(directory, mlflow, tensorboard)
-    typer.echo(target)
     if html is not None:
         typer.echo(write_html(directory, html))
 

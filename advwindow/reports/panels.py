@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from advwindow.reports.style import INK, MM, WIDTH, drawable, tidy
@@ -154,7 +155,9 @@ def _dress(axes: Axes, title: str, ylabel: str) -> None:
     tidy(axes)
     axes.set_title(title, loc="left", fontsize=7, fontweight="bold", color=INK, pad=3)
     axes.set_ylabel(ylabel)
-    axes.tick_params(labelleft=bool(ylabel))
+    # The size is told to the ticks themselves: matplotlib else asks the settings of whoever saves the figure, and chooses
+    # ticks that the layout had no room for.
+    axes.tick_params(axis="y", labelleft=bool(ylabel), labelsize=mpl.rcParams["font.size"])
     axes.grid(axis="y", linewidth=0.3, color="#DDDDDD")
     axes.set_axisbelow(True)
 

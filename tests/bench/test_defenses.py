@@ -25,7 +25,7 @@ ONE = make_budgets("4/255", "linf")
 
 @functools.cache
 def subject() -> Subject:
-    return photographs(16)
+    return photographs(8)
 
 
 def pgd(model, *, draws: int = 1) -> None:
@@ -51,7 +51,7 @@ def test_an_adaptive_attack_on_jpeg():
 def test_expectation_over_transformation():
     bare = subject().model
     random = defend(bare, "resize-pad?scale=0.9")
-    timings = contest({"bare": lambda: pgd(bare), "10 draws": lambda: pgd(random, draws=DRAWS)}, rounds=2)
+    timings = contest({"bare": lambda: pgd(bare), "10 draws": lambda: pgd(random, draws=DRAWS)}, rounds=1)
     report(f"PGD-{STEPS}, {len(subject().labels)} photographs, {DRAWS} draws of resize-pad", timings, {})
     slower = ratio(timings, "bare", "10 draws")
     print(f"  {slower:.2f} times the time of the bare network")

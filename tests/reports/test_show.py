@@ -21,7 +21,8 @@ def test_a_glance_has_a_curve_and_verdicts_for_every_attack(run, study):
         place = next(number for number, line in enumerate(lines) if line.startswith(attack.title))
         assert f"{attack.summary['successes']} of {attack.tried}" in lines[place]
         letters = "".join(
-            "H" if hijacked else verdict[0].upper() for verdict, hijacked in attack.rows().select("verdict", "hijacked").rows()
+            "H" if hijacked else verdict[0].upper()
+            for verdict, hijacked in attack.rows().select("verdict", "hijacked").rows()
         )
         assert letters in lines[place + 1]
     clean = next(line for line in lines if line.startswith("clean"))
