@@ -155,8 +155,8 @@ def _dress(axes: Axes, title: str, ylabel: str) -> None:
     tidy(axes)
     axes.set_title(title, loc="left", fontsize=7, fontweight="bold", color=INK, pad=3)
     axes.set_ylabel(ylabel)
-    # The size is told to the ticks themselves: matplotlib else asks the settings of whoever saves the figure, and chooses
-    # ticks that the layout had no room for.
+    # The size is told to the ticks themselves: else matplotlib asks the settings of whoever saves the figure, and
+    # chooses ticks that the layout had no room for.
     axes.tick_params(axis="y", labelleft=bool(ylabel), labelsize=mpl.rcParams["font.size"])
     axes.grid(axis="y", linewidth=0.3, color="#DDDDDD")
     axes.set_axisbelow(True)
