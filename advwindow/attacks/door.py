@@ -141,11 +141,11 @@ def perform(
         target: ``(N,)`` classes to reach; None to leave the true class.
         seed: seed of the private random streams.
         ids: one stable id per sample, keys of the random streams; the position by default.
-        batch_size: jobs side by side; changes speed and memory, and results only by rounding (of a network that draws at
-            random also its draws).
+        batch_size: jobs side by side; changes speed and memory, and results only by rounding (and by the draws of a
+            network that draws at random).
         clean_logits: what `judged_logits` gave for these images, where it is known already.
-        draws: passes averaged for a gradient of a network that draws at random; `RANDOM_DRAWS` by default. More than one
-            says that the network is random; otherwise it is found by asking it a few times.
+        draws: passes averaged for a gradient of a network that draws at random; `RANDOM_DRAWS` by default. More than
+            one says that the network is random; otherwise it is found by asking it a few times.
 
     Raises:
         UserError: images, labels or targets that cannot be used, or a network whose answer for an image depends on the
