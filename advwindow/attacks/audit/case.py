@@ -48,7 +48,7 @@ class Setup:
         seed: seed of the private random streams.
         batch_size: jobs side by side.
         samples: most images that full re-runs take.
-        draws: passes averaged for a gradient, where the network draws at random.
+        draws: passes averaged for a gradient, where the network draws at random; None for the engine's own.
     """
 
     model: Classifier
@@ -63,7 +63,7 @@ class Setup:
     seed: int
     batch_size: int | None
     samples: int
-    draws: int = RANDOM_DRAWS
+    draws: int | None = None
 
     def only(self, index: Tensor) -> Setup:
         """The same for the samples at this index ``(m,)``."""
@@ -154,7 +154,7 @@ class Case:
     def oracle(self) -> Oracle:
         """What attacks ask: a frozen copy."""
         prepared = prepare(self.setup.model, self.setup.images[:IMAGES_TO_TRY])
-        return Oracle(prepared, draws=self.setup.draws if self.traits.random else 1)
+        return Oracle(prepared, draws=(self.setup.draws or RANDOM_DRAWS) if self.traits.random else 1)
 
     @cached_property
     def some(self) -> Tensor:

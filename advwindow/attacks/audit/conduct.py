@@ -132,7 +132,7 @@ def audit(
     if traits.batch_dependent:
         return Audit(*header, 0, _only(network.repeatability(traits), "Answers depend on batch mates (S10)."))
     setup = Setup(model, images, labels, request.ids, made, name, budget, level, reference, seed, batch_size, samples)
-    setup = setup if draws is None else replace(setup, draws=draws)
+    setup = replace(setup, draws=draws)
     pool = spread(len(images), POOL[level])
     case = _case(setup, (images[pool], labels[pool]), traits, outcomes, trials)
     return Audit(*header, len(setup.images), tuple(_answer(code, check, case) for code, check in CHECKS.items()))

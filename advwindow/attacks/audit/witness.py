@@ -86,15 +86,7 @@ class Witness(Classifier):
     """The same network, every question and answer noted; copies of it write into the same log."""
 
     def __init__(self, model: Classifier, log: Log) -> None:
-        super().__init__(
-            model.module,
-            mean=model.mean.flatten().tolist(),
-            std=model.std.flatten().tolist(),
-            label_names=model.label_names,
-            input_size=model.input_size,
-            crop=model.crop,
-            name=model.name,
-        )
+        super().__init__(model, name=model.name)  # around all of it: normalisation and defence, too
         self.to(model.device)
         self.log = log
 
