@@ -51,7 +51,9 @@ def benched(tmp_path_factory):
 def test_bench_ends_in_tables_cards_and_figures(benched):
     folder, _, done = benched
     assert done.stdout.endswith("reports/a\n")
-    assert "gaussian-blur?sigma=1 only looks strong" in " ".join(done.stdout.split())
+    told = " ".join(done.stdout.split())
+    assert "gaussian-blur?sigma=1, linf 32/255: robust accuracy is" in told
+    assert "The defence only looks strong" in told
     assert "Certified accuracy of" in done.stdout
     report = folder / "reports" / "a"
     for name in ("comparison.md", "matrix.csv", "pairs.parquet", "robust-accuracy.tex", "pareto.svg", "survival.pdf"):

@@ -44,7 +44,7 @@ def test_it_is_half_lives_of_the_stored_grams(tmp_path):
     assert late["text"].count("/255") == 3
     assert json.loads(late["parameters"]) == {"steps": 10}
     assert found.columns == [
-        *("model", "images", "words", "seed", "attack", "norm", "parameters", "target"),
+        *("model", "images", "words", "seed", "attack", "norm", "parameters", "target", "access"),
         *expected.columns,
     ]
 

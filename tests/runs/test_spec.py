@@ -27,6 +27,9 @@ CHANGED = {
     "ties": "fail",
     "image_sets": True,
     "correction": "bh",
+    "defense": "jpeg",
+    "access": "oblivious",
+    "draws": 3,
 }
 
 
