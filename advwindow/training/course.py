@@ -133,7 +133,6 @@ def _described(images: LabelledImages, recipe: Recipe, data: Samples) -> dict[st
         "label_names": list(images.label_names),
         "input_size": list(data.images.shape[2:]),
         "recipe": recipe.model_dump(mode="json"),
-        "images": images.name,
     }
 
 
