@@ -45,8 +45,8 @@ def report(
 
 
 def _write_texts(run: RunDirectory, *, json: Path | None, markdown: Path | None, latex: Path | None) -> None:
-    from advwindow.reports.markdown import summary_latex, summary_markdown
-    from advwindow.reports.summary import summary_json
+    from advwindow.reports.outputs.markdown import summary_latex, summary_markdown
+    from advwindow.reports.outputs.summary import summary_json
     from advwindow.runs import write_bytes
 
     for path, make in ((json, summary_json), (markdown, summary_markdown), (latex, summary_latex)):
@@ -55,7 +55,7 @@ def _write_texts(run: RunDirectory, *, json: Path | None, markdown: Path | None,
 
 
 def _send(run: RunDirectory, mlflow: str, tensorboard: Path | None) -> None:
-    from advwindow.reports.sinks import MlflowSink, TensorBoardSink, send
+    from advwindow.reports.outputs.sinks import MlflowSink, TensorBoardSink, send
 
     if mlflow:
         send(run, MlflowSink(mlflow))

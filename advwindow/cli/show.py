@@ -25,7 +25,7 @@ def show(
     """
     from rich.console import Console
 
-    from advwindow.reports.show import show_run
+    from advwindow.reports.terminal.show import show_run
     from advwindow.runs import RunDirectory
 
     show_run(RunDirectory(run), Console(), layers=layer or [], samples=sample or [])

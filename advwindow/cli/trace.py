@@ -40,7 +40,7 @@ def trace(
     Goes on by itself where an earlier call was interrupted, or the training has grown. Prints the folder's path.
     """
     from advwindow.cli.progress import console
-    from advwindow.reports.training import save_training
+    from advwindow.reports.figures.training import save_training
     from advwindow.sweep import parse_device
     from advwindow.sweep.checkpoints import trace_checkpoints
 

@@ -25,12 +25,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from advwindow.errors import UserError, did_you_mean
-from advwindow.reports import figures
-from advwindow.reports.findings import headline
-from advwindow.reports.panels import alone, figure_of, key_above, names_height
-from advwindow.reports.reading import Study, read_studies
-from advwindow.reports.references import draw_references
-from advwindow.reports.strip import draw_strip, strip_height, strip_keys
+from advwindow.reports.figures import curves
+from advwindow.reports.figures.panels import alone, figure_of, key_above, names_height
+from advwindow.reports.figures.references import draw_references
+from advwindow.reports.figures.strip import draw_strip, strip_height, strip_keys
+from advwindow.reports.reading.findings import headline
+from advwindow.reports.reading.studies import Study, read_studies
 from advwindow.reports.style import ATTACK, CLEAN, MM, NOISE, WIDTHS, Width, house_style
 from advwindow.runs import RunDirectory
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from advwindow.reports.reading import Attacked
+    from advwindow.reports.reading.studies import Attacked
 
 __all__ = [
     "COLORS",
@@ -104,7 +104,7 @@ def alignment(
         UserError: no such attack or study, or the folder holds no run.
         IncompleteError: no cell is finished.
     """
-    return _curves(figures.ALIGNMENT, _chosen(run, study, attack), ax, width, legend=legend)
+    return _curves(curves.ALIGNMENT, _chosen(run, study, attack), ax, width, legend=legend)
 
 
 def two_vs_two(
@@ -117,7 +117,7 @@ def two_vs_two(
     legend: bool = True,
 ) -> Axes:
     """Share of pairs of concepts told apart, against depth; hollow where not above chance. See `alignment`."""
-    return _curves(figures.TWO_VS_TWO, _chosen(run, study, attack), ax, width, legend=legend)
+    return _curves(curves.TWO_VS_TWO, _chosen(run, study, attack), ax, width, legend=legend)
 
 
 def drift(
@@ -130,7 +130,7 @@ def drift(
     legend: bool = True,
 ) -> Axes:
     """Lost alignment with 95 % intervals, beside that under noise of the same size. See `alignment`."""
-    return _curves(figures.DRIFT, _chosen(run, study, attack), ax, width, legend=legend)
+    return _curves(curves.DRIFT, _chosen(run, study, attack), ax, width, legend=legend)
 
 
 def beyond_noise(
@@ -143,7 +143,7 @@ def beyond_noise(
     legend: bool = True,
 ) -> Axes:
     """Drift under the attack minus drift under noise of the same size, with 95 % intervals. See `alignment`."""
-    return _curves(figures.BEYOND_NOISE, _chosen(run, study, attack), ax, width, legend=legend)
+    return _curves(curves.BEYOND_NOISE, _chosen(run, study, attack), ax, width, legend=legend)
 
 
 def one_vs_two(
@@ -159,7 +159,7 @@ def one_vs_two(
 
     Empty where no image was fooled into another word.
     """
-    return _curves(figures.ONE_VS_TWO, _chosen(run, study, attack), ax, width, legend=legend)
+    return _curves(curves.ONE_VS_TWO, _chosen(run, study, attack), ax, width, legend=legend)
 
 
 def references(
@@ -190,7 +190,7 @@ def references(
     title = attacked.title if condition == "attack" else {"clean": "clean images", "noise": "noise"}[condition]
     with house_style(points=len(names)):
         axes = ax or _new(width)
-        alone(axes, names, ylabel=figures.ALIGNMENT.label(attacked.spec.measure))
+        alone(axes, names, ylabel=curves.ALIGNMENT.label(attacked.spec.measure))
         room = 2 * inches / MM  # keys stand in two lines
         keys = draw_references(axes, attacked.references, names, condition=condition, room=room)
         lines = key_above(axes, keys, title=title, width=inches) if legend else 0
@@ -219,7 +219,7 @@ def verdicts(
 
 
 def _curves(
-    kind: figures.Curves, chosen: tuple[Study, Attacked], ax: Axes | None, width: Width, *, legend: bool
+    kind: curves.Curves, chosen: tuple[Study, Attacked], ax: Axes | None, width: Width, *, legend: bool
 ) -> Axes:
     _, attacked = chosen
     names = _names(attacked)

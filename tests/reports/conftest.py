@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from advwindow.reports import write_pdf
-from advwindow.reports.reading import Study, read_studies
+from advwindow.reports.reading.studies import Study, read_studies
 from tests.reports.runs import make_run
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""The pieces that `advwindow.reports.html` makes a page of: markup, figures, tables, sections, a style and a script."""
+"""The report as one HTML page: markup, figures, tables, sections, a style and a script."""

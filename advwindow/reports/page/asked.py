@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from advwindow.reports.findings import headline
-from advwindow.reports.references import shown_references
+from advwindow.reports.figures.references import shown_references
+from advwindow.reports.reading.findings import headline
 from advwindow.reports.text import number, p_value, percent, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from advwindow.reports.reading import Attacked, Study
+    from advwindow.reports.reading.studies import Attacked, Study
 
 #: Names of the columns of an attack's rows; all but those of the 2 vs 2 test stand in the tables, too.
 COLUMNS = (
@@ -39,7 +39,7 @@ def asked(study: Study, told: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         study: whose.
-        told: what `advwindow.reports.content.about` says of it.
+        told: what `advwindow.reports.reading.content.about` says of it.
     """
     return {
         "layers": [printable(name) for name in study.names],

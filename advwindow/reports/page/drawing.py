@@ -57,7 +57,7 @@ def draw(figure: Figure, *, prefix: str) -> Drawn:
     """Take a figure of panels apart.
 
     Args:
-        figure: made by `advwindow.reports.panels.grid`; its axes get all their labels, as each panel stands alone.
+        figure: made by `advwindow.reports.figures.panels.grid`; its axes get all their labels: each stands alone.
         prefix: begins every id, unique in the page.
     """
     height = 72 * figure.get_figheight()

@@ -1,0 +1,74 @@
+"""The report as PDF: data and figures from the run, typeset by typst; the same bytes from the same run."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import typst
+
+from advwindow.reports.figures.illustrations import illustrate
+from advwindow.reports.figures.pictures import examples
+from advwindow.reports.reading import content
+from advwindow.reports.reading.studies import read_studies
+from advwindow.reports.style import render
+from advwindow.runs import write_bytes
+
+if TYPE_CHECKING:
+    from advwindow.reports.reading.studies import Study
+    from advwindow.runs import RunDirectory
+
+
+def write_pdf(run: RunDirectory, path: Path) -> Path:
+    """Typeset the report of a run: PDF/A-2a and PDF/UA-1, complete without network or installed fonts.
+
+    Args:
+        run: at least one cell must be finished; missing ones are named on the first page.
+        path: where to; its folder is made.
+
+    Raises:
+        IncompleteError: no cell is finished.
+        UserError: the path cannot be written.
+    """
+    studies = read_studies(run)
+    files: dict[str, bytes] = {}
+    data = content.whole(run, studies)
+    data["studies"] = [_study(study, f"study-{place}", files) for place, study in enumerate(studies)]
+    files["data.json"] = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    write_bytes(path, _typeset(files, timestamp=int(content.created(run.manifest()).timestamp())))
+    return path
+
+
+def _study(study: Study, folder: str, files: dict[str, bytes]) -> dict[str, Any]:
+    figures = {}
+    for illustration in illustrate(study):
+        names = [f"{folder}/{illustration.name}-{place}.svg" for place in range(len(illustration.pieces))]
+        files |= {
+            name: render(piece, "svg", selectable=True) for name, piece in zip(names, illustration.pieces, strict=True)
+        }
+        figures[illustration.name] = {"files": names, **illustration.words._asdict()}
+    rows, pictures = examples(study)
+    files |= {f"{folder}/{name}": picture for name, picture in pictures.items()}
+    return {**content.about(study), "folder": folder, "figures": figures, "examples": rows}
+
+
+def _typeset(files: dict[str, bytes], *, timestamp: int) -> bytes:
+    template = resources.files("advwindow.reports.document").joinpath("report.typ").read_bytes()
+    with tempfile.TemporaryDirectory(prefix="advwindow-") as temporary:
+        root = Path(temporary)
+        for name, data in {**files, "report.typ": template}.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(data)
+        # matplotlib brings DejaVu Sans, in which it measured the text of the figures.
+        return typst.compile(
+            str(root / "report.typ"),
+            root=str(root),
+            font_paths=[str(Path(mpl.get_data_path()) / "fonts" / "ttf")],
+            ignore_system_fonts=True,
+            timestamp=timestamp,
+            pdf_standards=["a-2a", "ua-1"],  # for archives, and for readers who listen
+        )

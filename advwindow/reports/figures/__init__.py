@@ -1,0 +1,1 @@
+"""Every figure, with its caption, its alternative text and its data."""

@@ -1,0 +1,1 @@
+"""What a run says: its tables and sentences, read once for every kind of report."""

@@ -1,0 +1,154 @@
+"""Where in depth meaning begins to break, and at which budget half of it is gone."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from advwindow.reports.reading.findings import best_layer, headline, layer_name
+from advwindow.reports.text import attack_name, listing, norm_name, number, printable, short_names, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from advwindow.reports.reading.studies import Attacked, Study
+
+_FAMILY = ("attack", "norm", "parameters", "target", "access")
+_DAMAGE = ("eroding", "collapsing", "hijacked")
+_NAME_WIDTH, _TITLE_WIDTH = 28, 44
+_MOST_FAMILIES, _MOST_TOLD = 3, 3
+#: Networks of up to so many layers are shown whole, of longer ones so many layers.
+_WHOLE, _THINNED = 18, 13
+
+
+class _Life(NamedTuple):
+    """A half-life in words, and what must be said beside it."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def evenly(names: Sequence[str]) -> list[str]:
+    """All layers, or of a long network evenly spaced ones with the first and the last.
+
+    Example:
+        >>> evenly([str(place) for place in range(25)])
+        ['0', '2', '4', '6', '8', '10', '12', '14', '16', '18', '20', '22', '24']
+    """
+    if len(names) <= _WHOLE:
+        return list(names)
+    return [names[place] for place in np.linspace(0, len(names) - 1, _THINNED).round().astype(int)]
+
+
+def beginning_rows(study: Study) -> list[dict[str, str]]:
+    """One line per attack: where each kind of damage begins, and the drift averaged over depth."""
+    rows = []
+    for attack in study.attacks:
+        found, noise = (_condition(attack, condition) for condition in ("attack", "noise"))
+        layers = {kind: found[f"first_{kind}"] for kind in _DAMAGE}
+        places = {kind: layer_name(attack, layer) if layer else "–" for kind, layer in layers.items()}
+        drifts = {"drift": number(found["area"]), "noise": number(noise["area"] if noise else None)}
+        rows.append({"attack": shorten(attack.title, _TITLE_WIDTH), **places, **drifts})
+    return rows
+
+
+def half_life_tables(study: Study) -> list[dict[str, Any]]:
+    """Tables of half-lives: lines for the layers that are aligned with words, columns for the attacks.
+
+    At most three attacks stand side by side; no table where no attack was made at several budgets, or no layer is
+    aligned.
+    """
+    rows = headline(study).rows()
+    anchored = [str(name) for name in rows.filter(pl.col("verdict") != "unanchored")["layer"]]
+    families = _families(study)
+    if not (anchored and families):
+        return []
+    chosen = evenly(anchored)
+    labels = dict(zip(study.names, short_names(study.names, _NAME_WIDTH), strict=True))
+    titles = list(families)
+    pieces = [titles[start : start + _MOST_FAMILIES] for start in range(0, len(titles), _MOST_FAMILIES)]
+    tables = [_half_life_table({title: families[title] for title in piece}, chosen, labels) for piece in pieces]
+    return [table | {"thinned": len(chosen) < len(anchored)} for table in tables]
+
+
+def depth_sentences(study: Study) -> list[str]:
+    """For the terminal: the first layer that falls, and the half-life of the layer that is aligned best."""
+    first = headline(study)
+    firsts: dict[str, list[str]] = {}
+    for attack in study.attacks:
+        layer = _condition(attack, "attack")["first_eroding"]
+        if layer:
+            firsts.setdefault(layer, []).append(attack.title)
+    told = [f"{layer_name(first, layer)} ({_some(firsts[layer])})" for layer in study.names if layer in firsts]
+    sentences = [f"Meaning begins to erode at {_some(told)}."] if told else []
+    best = best_layer(first)["layer"]
+    lives = [f"{title} {layers[best].text}" for title, layers in _families(study).items() if best in layers]
+    if lives:
+        name = layer_name(first, best)
+        sentences.append(f"Half-life at {name}, the best aligned layer: {'; '.join(lives)}.")
+    return sentences
+
+
+def _condition(attack: Attacked, condition: str) -> dict[str, Any]:
+    """The row of a condition; empty without such a one."""
+    rows = attack.conditions.filter(pl.col("condition") == condition)
+    return rows.row(0, named=True) if len(rows) else {}
+
+
+def _half_life_table(
+    families: dict[str, dict[str, _Life]], chosen: Sequence[str], labels: dict[str, str]
+) -> dict[str, Any]:
+    """What is to be said of every cell is told once, the rest under a mark."""
+    cells = {layer: [lives[layer] for lives in families.values()] for layer in chosen}
+    common = frozenset.intersection(*(frozenset(life.notes) for row in cells.values() for life in row))
+    marks: dict[str, str] = {}
+    rows = []
+    for layer, row in cells.items():
+        told = [" ".join(note for note in life.notes if note not in common) for life in row]
+        found = [marks.setdefault(text, str(1 + len(marks))) if text else "" for text in told]
+        cell = [{"text": life.text, "mark": mark} for life, mark in zip(row, found, strict=True)]
+        rows.append({"layer": labels[layer], "cells": cell})
+    remarks = [{"mark": mark, "text": text} for text, mark in marks.items()]
+    return {"titles": list(families), "rows": rows, "notes": sorted(common), "remarks": remarks}
+
+
+def _families(study: Study) -> dict[str, dict[str, _Life]]:
+    """Half-life of every layer, by attack; parameters are named where two attacks differ in nothing else."""
+    if study.half_lives.is_empty():
+        return {}
+    groups = dict(study.half_lives.group_by(_FAMILY, maintain_order=True))
+    plain = [_family(*map(str, key)) for key in groups]
+    titles = [
+        name if plain.count(name) == 1 else f"{name} ({_parameters(str(key[2]))})"
+        for name, key in zip(plain, groups, strict=True)
+    ]
+    return {
+        shorten(title, _TITLE_WIDTH): {
+            str(layer): _Life(text, _sentences(note))
+            for layer, text, note in table.select("layer", "text", "note").iter_rows()
+        }
+        for title, table in zip(titles, groups.values(), strict=True)
+    }
+
+
+def _sentences(text: str) -> tuple[str, ...]:
+    return tuple(re.split(r"(?<=\.) ", text)) if text else ()
+
+
+def _family(attack: str, norm: str, parameters: str, target: str, access: str) -> str:
+    del parameters
+    goal, blind = f" to {target}" if target else "", " oblivious" if access == "oblivious" else ""
+    return printable(f"{attack_name(attack)} {norm_name(norm)}{goal}{blind}")
+
+
+def _parameters(parameters: str) -> str:
+    return printable(", ".join(f"{key} {value}" for key, value in json.loads(parameters).items())) or "defaults"
+
+
+def _some(parts: Sequence[str]) -> str:
+    more = len(parts) - _MOST_TOLD
+    return listing([*parts[:_MOST_TOLD], f"{more} more"] if more > 0 else parts)

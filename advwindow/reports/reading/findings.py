@@ -1,0 +1,217 @@
+"""What a study found, in numbers and in sentences made from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from advwindow.reports.reading.studies import VERDICTS
+from advwindow.reports.text import count, listing, number, percent, percent_span, printable, short_names
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from advwindow.attacks import Audit
+    from advwindow.reports.reading.studies import Attacked, Study
+
+_FALLEN = ("eroded", "collapsed")
+_MOST_RUNS = 4
+_NAME_WIDTH = 28
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many layers got which verdict under one attack.
+
+    Attributes:
+        verdicts: number of layers by verdict on the geometry.
+        hijacked: layers in which images are closer to the wrong word, whatever the geometry says.
+        noise: layers that fell under the noise control.
+        layers: all of them.
+    """
+
+    verdicts: dict[str, int]
+    hijacked: int
+    noise: int
+    layers: int
+
+    @property
+    def fallen(self) -> int:
+        """Layers with a significant loss."""
+        return sum(self.verdicts[verdict] for verdict in _FALLEN)
+
+
+def tally(attack: Attacked) -> Tally:
+    """Count the verdicts of an attack."""
+    rows = attack.rows()
+    return Tally(
+        {verdict: rows.filter(pl.col("verdict") == verdict).height for verdict in VERDICTS},
+        rows.filter(pl.col("hijacked")).height,
+        attack.rows("noise").filter(pl.col("verdict").is_in(_FALLEN)).height,
+        rows.height,
+    )
+
+
+def headline(study: Study) -> Attacked:
+    """The attack to speak of: the most harmful one."""
+    return min(study.attacks, key=harm)
+
+
+def harm(attack: Attacked) -> tuple[float, int, float]:
+    """Sorts the most harmful attack first: by robust accuracy, then layers fallen, then the largest drift."""
+    return attack.robust, -tally(attack).fallen, -float(worst_layer(attack)["drift"] or 0.0)
+
+
+def worst_layer(attack: Attacked) -> dict[str, Any]:
+    """The row of the largest drift, among layers that are aligned with words if there are any."""
+    rows = attack.rows().filter(pl.col("drift").is_not_null())
+    anchored = rows.filter(pl.col("verdict") != "unanchored")
+    ranked = (rows if anchored.is_empty() else anchored).sort("drift", descending=True, maintain_order=True)
+    return ranked.row(0, named=True) if ranked.height else attack.rows().row(0, named=True)
+
+
+def best_layer(attack: Attacked) -> dict[str, Any]:
+    """The clean row of the layer that is aligned best with words."""
+    ranked = attack.rows("clean").sort("alignment", descending=True, nulls_last=True, maintain_order=True)
+    return ranked.row(0, named=True)
+
+
+def at_layer(attack: Attacked, layer: str, condition: str) -> dict[str, Any]:
+    """The row of a layer under a condition."""
+    return attack.rows(condition).filter(pl.col("layer") == layer).row(0, named=True)
+
+
+def layer_name(attack: Attacked, layer: str) -> str:
+    """What to call a layer in a sentence."""
+    names = [str(name) for name in attack.rows()["layer"]]
+    return short_names(names, _NAME_WIDTH)[names.index(layer)]
+
+
+def answer(study: Study) -> list[str]:
+    """Three to five sentences: is the network fooled, where does the meaning go, and is it more than noise does?"""
+    attack = headline(study)
+    return [part for part in (_fooled(study, attack), _meaning(attack), _hijacked(attack), _control(attack)) if part]
+
+
+def caveats(study: Study) -> list[str]:
+    """What the window and the attacks warn of, each sentence once, with the attacks it is about."""
+    told: dict[str, list[str]] = {}
+    for attack in study.attacks:
+        for caveat in (*attack.summary["caveats"], *_attack_caveats(attack)):
+            told.setdefault(printable(str(caveat)), []).append(attack.title)
+    everywhere = len(study.attacks)
+    return [text if len(who) == everywhere else f"{listing(who)}: {text}" for text, who in told.items()]
+
+
+def places(names: Sequence[str], chosen: Collection[str]) -> str:
+    """Chosen layers in words, neighbours joined: ``blocks.3 and blocks.11 to head``.
+
+    Args:
+        names: all layers in order.
+        chosen: those to name.
+    """
+    runs: list[list[str]] = []
+    labels = short_names(names, _NAME_WIDTH)
+    for before, name, label in zip([None, *names], names, labels, strict=False):
+        if name not in chosen:
+            continue
+        if before in chosen and runs:
+            runs[-1].append(label)
+        else:
+            runs.append([label])
+    told = [_run(run) for run in runs]
+    hidden = sum(len(run) for run in runs[_MOST_RUNS:])
+    return listing([*told[:_MOST_RUNS], f"{hidden} more"] if hidden else told)
+
+
+def _run(run: Sequence[str]) -> str:
+    return run[0] if len(run) == 1 else f"{run[0]} and {run[-1]}" if len(run) == 2 else f"{run[0]} to {run[-1]}"
+
+
+def _fooled(study: Study, attack: Attacked) -> str:
+    summary, tried = attack.summary, attack.tried
+    clean = percent(summary["clean_accuracy"])
+    if not summary["successes"]:
+        return f"{attack.title} fools none of {count(tried, 'correctly classified image')}: accuracy stays at {clean}."
+    whom = (
+        f"all {count(tried, 'correctly classified image')}"
+        if summary["successes"] == tried
+        else f"{summary['successes']} of {count(tried, 'correctly classified image')}"
+    )
+    robust = percent(attack.robust)
+    interval = percent_span(summary["robust_low"], summary["robust_high"])
+    told = f"{attack.title} fools {whom}: accuracy falls from {clean} to {robust} (95 % interval {interval})."
+    others = len(study.attacks) - 1
+    alike = sum(other.robust == attack.robust for other in study.attacks) - 1
+    return f"{told} So do {alike} of the {others} other attacks." if alike and others > 1 else told
+
+
+def _meaning(attack: Attacked) -> str:
+    rows, worst = attack.rows(), worst_layer(attack)
+    names = [str(name) for name in rows["layer"]]
+    anchored = rows.filter(pl.col("verdict") != "unanchored")["layer"].to_list()
+    if not anchored:
+        return (
+            f"None of the {count(len(names), 'layer')} is significantly aligned with words even on clean images, "
+            "so there is nothing that could be seen to break."
+        )
+    basis = f"Of {count(len(names), 'layer')}, {len(anchored)} {'is' if len(anchored) == 1 else 'are'} significantly"
+    basis = f"{basis} aligned with words on clean images ({places(names, anchored)})."
+    clean = at_layer(attack, worst["layer"], "clean")["alignment"]
+    deepest = layer_name(attack, worst["layer"])
+    fall = f"from {number(clean)} to {number(worst['alignment'])} at {deepest}"
+    told = []
+    for verdict in reversed(_FALLEN):
+        chosen = rows.filter(pl.col("verdict") == verdict)["layer"].to_list()
+        if chosen:
+            where = (
+                "all of them" if len(chosen) == len(anchored) else f"{len(chosen)} of them ({places(names, chosen)})"
+            )
+            told.append(f"{verdict} in {where}")
+    if not told:
+        return f"{basis} In none of them does alignment fall significantly; the largest fall is {fall}."
+    return f"{basis} Meaning is {listing(told)}: alignment falls {fall}."
+
+
+def _hijacked(attack: Attacked) -> str:
+    rows = attack.rows()
+    chosen = rows.filter(pl.col("hijacked"))["layer"].to_list()
+    if not chosen:
+        return ""
+    where = places([str(name) for name in rows["layer"]], chosen)
+    return f"In {count(len(chosen), 'layer')} ({where}) fooled images look more like the wrong word than the true one."
+
+
+def _control(attack: Attacked) -> str:
+    noise = attack.rows("noise")
+    if noise.is_empty():
+        return ""
+    fallen = tally(attack).noise
+    if not fallen:
+        return "Random noise of the same size moves no layer significantly."
+    return f"Random noise of the same size moves {count(fallen, 'layer')} significantly, too."
+
+
+def _attack_caveats(attack: Attacked) -> list[str]:
+    summary = attack.summary
+    zero, broken = summary["zero_gradients"], summary["nonfinite_gradients"]
+    lost = summary["successes"] - summary["success_8bit"]
+    said = {
+        f"{count(zero, 'step')} met a gradient that vanished: the attack may be weaker than it looks.": zero > 0,
+        f"{count(broken, 'step')} met a gradient that was no number; it was replaced by zero.": broken > 0,
+        f"{count(lost, 'adversarial image')} would not survive rounding to 8 bits.": lost > 0,
+    }
+    return [sentence for sentence, applies in said.items() if applies]
+
+
+def audit_tally(audit: Audit) -> str:
+    """How many checks ended how, e.g. ``"12 checks passed, 1 warned, 8 left out"``."""
+    verdicts = Counter(str(finding.verdict) for finding in audit)
+    words = {"pass": "passed", "warn": "warned", "fail": "failed", "skipped": "left out"}
+    parts = [f"{verdicts[verdict]} {word}" for verdict, word in words.items() if verdicts[verdict]]
+    first, *others = parts
+    number, _, word = first.partition(" ")
+    return ", ".join([f"{number} check{'' if number == '1' else 's'} {word}", *others])

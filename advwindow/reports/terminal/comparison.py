@@ -1,0 +1,77 @@
+"""Models and defences side by side, on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from advwindow.comparison import readable_tables
+from advwindow.reports.figures.comparison import numbers_of
+from advwindow.reports.style import MARKS
+from advwindow.reports.text import printable, shorten
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from advwindow.comparison import Comparison
+
+_NAME = 44
+#: Headings where there is little room; letters are those of the verdicts.
+_SHORT = {
+    "entry": "", "oblivious %": "obl. %", "adaptive %": "ada. %", "black-box %": "b-box %", "seconds": "s",
+    "strongest attack": "strongest", "alignment kept %": "kept %",
+    **{verdict: mark.letter for verdict, mark in MARKS.items()},
+}  # fmt: skip
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Accuracy and meaning of every entry, differences that are significant, ranks, call-outs and notes.
+
+    Entries bear numbers, and only robust accuracy its interval, so that the tables fit 80 columns; the files hold all.
+    """
+    first, numbers = comparison.entries[0], numbers_of(comparison)
+    console.print()
+    console.print(Text(f"{printable(first.spec.images)}: {len(first.ids)} images", style="bold"))
+    for name, number in numbers.items():
+        console.print(Text(f"{number:>3}  {printable(name)}"))
+    for title, table in readable_tables(comparison).items():
+        if title != "Attacks":
+            shown = _significant(comparison, table) if title == "Pairs" else table
+            _print_table(title, _compact(shown, numbers), console)
+    for sentence in comparison.callouts:
+        console.print(Text(f"! {sentence}", style="yellow"))
+    for sentence in comparison.notes:
+        console.print(Text(f"! {sentence}", style="dim"))
+
+
+def _compact(table: pl.DataFrame, numbers: dict[str, int]) -> pl.DataFrame:
+    table = table.drop("n", "gradients", strict=False)
+    kept = {"robust %", "rank", "difference in points"}
+    wide = [name for name in table.columns if name not in kept]
+    return (
+        table.with_columns(pl.all().replace({name: str(number) for name, number in numbers.items()}))
+        .with_columns(pl.col(wide).str.replace(r" \[.*\]$", ""))
+        .rename(lambda name: _SHORT.get(name, name))
+    )
+
+
+def _significant(comparison: Comparison, table: pl.DataFrame) -> pl.DataFrame:
+    return table.filter(comparison.pairs["better"] != "")
+
+
+def _print_table(title: str, table: pl.DataFrame, console: Console) -> None:
+    console.print()
+    if table.is_empty():
+        console.print(Text(f"{title}: no difference is significant after Holm's adjustment.", style="bold"))
+        return
+    look = {"box": box.SIMPLE_HEAD, "padding": (0, 1), "pad_edge": False, "show_edge": False}
+    shown = Table(title=title, title_justify="left", title_style="bold", **look)  # type: ignore[arg-type] # mixed kinds
+    for name in table.columns:
+        shown.add_column(name, no_wrap=True)
+    for row in table.iter_rows():
+        shown.add_row(*(Text(shorten(printable(str(cell)), _NAME)) for cell in row))
+    console.print(shown)

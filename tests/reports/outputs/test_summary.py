@@ -1,0 +1,55 @@
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from advwindow.errors import IncompleteError
+from advwindow.reports.outputs.summary import Summary, summarise, summary_json, summary_schema
+from tests.reports.runs import Shape, make_run
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "summary.schema.json"
+
+
+def test_the_published_schema_is_that_of_the_code():
+    assert SCHEMA.read_text(encoding="utf-8") == summary_schema()
+
+
+def test_a_summary_fits_the_schema(run):
+    text = summary_json(run)
+    Summary.model_validate_json(text)
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(text))
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors({"schema_version": 2}))
+
+
+def test_numbers_are_those_of_the_run(run, study):
+    found = summarise(run).studies[0]
+    assert [each.title for each in found.attacks] == [each.title for each in study.attacks]
+    for told, attack in zip(found.attacks, study.attacks, strict=True):
+        rows = attack.rows()
+        assert told.robust_accuracy.value == attack.robust
+        assert told.attacked == attack.tried
+        assert [layer.layer for layer in told.layers] == rows["layer"].to_list()
+        assert [layer.drift.value for layer in told.layers] == rows["drift"].to_list()
+        assert [layer.clean.value for layer in told.layers] == attack.rows("clean")["alignment"].to_list()
+        assert told.verdicts["eroded"] == rows.filter(pl.col("verdict") == "eroded").height
+        assert told.hijacked == rows["hijacked"].sum()
+    assert found.half_lives
+
+
+def test_missing_cells_are_named(tmp_path):
+    run = make_run(tmp_path / "run", missing=2)
+    assert summarise(run).missing == [spec.cell_id for spec in run.missing()]
+    with pytest.raises(IncompleteError):
+        summarise(make_run(tmp_path / "none", missing=6))
+
+
+def test_gaps_become_null_and_hostile_names_stay_data(tmp_path):
+    names = ('"], "x": [', "<script>", "\u202e", "😀")
+    run = make_run(tmp_path / "run", Shape(layers=names, trials=False))
+    layers = json.loads(summary_json(run))["studies"][0]["attacks"][0]["layers"]
+    assert [layer["layer"] for layer in layers] == list(names)
+    assert layers[0]["one_vs_two"] is None

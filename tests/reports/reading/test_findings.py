@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from advwindow.reports.reading.findings import answer, best_layer, caveats, harm, headline, places, tally, worst_layer
+
+if TYPE_CHECKING:
+    from advwindow.reports.reading.studies import Attacked, Study
+
+
+def changed(attack: Attacked, condition: str, **values: Any) -> Attacked:
+    """The attack with columns of one condition set to a value."""
+    where = pl.col("condition") == condition
+    columns = [pl.when(where).then(pl.lit(value)).otherwise(pl.col(name)).alias(name) for name, value in values.items()]
+    return replace(attack, layers=attack.layers.with_columns(columns))
+
+
+def only(study: Study, attack: Attacked) -> Study:
+    return replace(study, attacks=(attack,))
+
+
+def test_headline_is_the_attack_that_does_most_harm(study):
+    chosen = headline(study)
+    assert chosen.title == "PGD L∞ 8/255"
+    assert all(harm(chosen) <= harm(attack) for attack in study.attacks)
+    weaker = [attack for attack in study.attacks if attack.robust == 0 and attack is not chosen]
+    assert weaker
+    assert max(tally(attack).fallen for attack in weaker) <= tally(chosen).fallen
+
+
+def test_tally_counts_every_layer_once(study):
+    for attack in study.attacks:
+        counted = tally(attack)
+        assert sum(counted.verdicts.values()) == counted.layers == 17
+        assert counted.hijacked == attack.rows()["hijacked"].sum()
+    assert tally(changed(study.attacks[0], "noise", verdict="eroded")).noise == 17
+
+
+def test_worst_layer_is_sought_where_there_is_something_to_lose(study):
+    attack = headline(study)
+    first = attack.rows().row(0, named=True)["layer"]
+    odd = replace(
+        attack,
+        layers=attack.layers.with_columns(
+            pl.when((pl.col("layer") == first) & (pl.col("condition") == "attack"))
+            .then(9.0)
+            .otherwise("drift")
+            .alias("drift")
+        ),
+    )
+    assert worst_layer(odd)["layer"] == worst_layer(attack)["layer"] == "head"
+    assert worst_layer(changed(odd, "attack", verdict="unanchored"))["layer"] == first
+    assert best_layer(attack)["layer"] == "head"
+
+
+def test_answer_tells_the_numbers(study):
+    clean, left = (headline(study).rows(condition)["alignment"][-1] for condition in ("clean", "attack"))
+    assert answer(study) == [
+        (
+            "PGD L∞ 8/255 fools all 18 correctly classified images: accuracy falls from 90 % to 0 % "
+            "(95 % interval 0–16 %). So do 2 of the 5 other attacks."
+        ),
+        (
+            "Of 17 layers, 11 are significantly aligned with words on clean images (blocks.6 to head). Meaning is "
+            f"eroded in 5 of them (blocks.12 to head): alignment falls from {clean:.2f} to {left:.2f} at head."
+        ),
+        "In 1 layer (head) fooled images look more like the wrong word than the true one.",
+        "Random noise of the same size moves no layer significantly.",
+    ]
+
+
+def test_answer_without_success(study):
+    attack = replace(study.attacks[0], summary={**study.attacks[0].summary, "successes": 0, "robust_accuracy": 0.9})
+    assert answer(only(study, attack))[0] == (
+        "FGSM L∞ 4/255 fools none of 18 correctly classified images: accuracy stays at 90 %."
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"verdict": "unanchored"}, "None of the 17 layers is significantly aligned with words even on clean images"),
+        ({"verdict": "intact"}, "In none of them does alignment fall significantly; the largest fall is from"),
+        ({"verdict": "collapsed"}, "Meaning is collapsed in all of them: alignment falls from"),
+        ({"verdict": "unanchored", "drift": None, "alignment": None}, "None of the 17 layers is significantly aligned"),
+    ],
+)
+def test_answer_by_verdict(study, values, sentence):
+    assert sentence in answer(only(study, changed(headline(study), "attack", **values)))[1]
+
+
+def test_answer_tells_when_noise_does_it_too(study):
+    assert answer(only(study, changed(headline(study), "noise", verdict="eroded")))[-1] == (
+        "Random noise of the same size moves 17 layers significantly, too."
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "wanted"),
+    [
+        ("", ""),
+        ("c", "c"),
+        ("bc", "b and c"),
+        ("bcd", "b to d"),
+        ("abdh", "a and b, d and h"),
+        ("acegi", "a, c, e, g and 1 more"),
+    ],
+)
+def test_places_joins_neighbours(chosen, wanted):
+    assert places(list("abcdefghi"), list(chosen)) == wanted
+
+
+def test_caveats_name_their_attacks_unless_all_share_them(study):
+    assert caveats(study)[0] == "Only 17 concepts: collapse is not claimed with fewer than 20."
+    first = study.attacks[0]
+    worried = replace(
+        first, summary={**first.summary, "zero_gradients": 3, "nonfinite_gradients": 1, "success_8bit": 0}
+    )
+    told = caveats(replace(study, attacks=(worried, *study.attacks[1:])))
+    assert "FGSM L∞ 4/255: 3 steps met a gradient that vanished: the attack may be weaker than it looks." in told
+    assert "FGSM L∞ 4/255: 1 step met a gradient that was no number; it was replaced by zero." in told
+    assert any(text.startswith("FGSM L∞ 4/255: 12 adversarial images would not survive") for text in told)
