@@ -12,10 +12,12 @@ from advwindow.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from advwindow.reports.outputs.places import Place
     from advwindow.sweep import Library, PlannedCell, Run, Sweep, Transport
 
 INTERRUPTED = 130
 STUDY, ATTACK, RUN = "What to study", "How to attack", "How to run (changes no result)"
+SEND = "Where to send each cell as it finishes"
 
 
 def attack(
@@ -62,6 +64,12 @@ def attack(
         typer.Option(help="Check whether the attacks can be believed; see advwindow explain.", rich_help_panel=RUN),
     ] = "quick",
     keep_images: Annotated[bool, typer.Option(help="Keep all attacked images.", rich_help_panel=RUN)] = False,
+    mlflow: Annotated[
+        str, typer.Option(metavar="URI", help="MLflow store, e.g. sqlite:///mlflow.db.", rich_help_panel=SEND)
+    ] = "",
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of TensorBoard events.", rich_help_panel=SEND)
+    ] = None,
 ) -> None:
     """Attack networks, look at every layer through the window of words, and report where meaning collapses.
 
@@ -70,10 +78,12 @@ def attack(
     from advwindow import sweep as sweeps
     from advwindow.cli.progress import console
     from advwindow.reports import print_plan, print_run, write_pdf
+    from advwindow.reports.outputs.places import sending_places
 
     del executor  # there is one so far
     if sweep_file and protocol:
         raise UserError("a sweep file and a protocol", got=f"{sweep_file}, {protocol}", expected="one of the two")
+    places = sending_places(mlflow=mlflow, tensorboard=tensorboard)
     source = sweep_file or sweeps.embedded(protocol or "quick")
     lists = {
         "models": model,
@@ -96,7 +106,7 @@ def attack(
         done = sweeps.finished_cells(folder)
         print_plan(cells, sweeps.probe_speeds(cells, library), console, done=done)
         return
-    run = run_watched(planned, cells, library, folder, transport)
+    run = run_watched(planned, cells, library, folder, transport, places=places)
     print_run(run.directory, console)
     target = pdf or Path("reports") / f"{run.path.resolve().name}.pdf"
     with console.status("Typesetting the report"):
@@ -106,15 +116,26 @@ def attack(
 
 
 def run_watched(
-    planned: Sequence[Sweep], cells: list[PlannedCell], library: Library, folder: Path, transport: Transport
+    planned: Sequence[Sweep],
+    cells: list[PlannedCell],
+    library: Library,
+    folder: Path,
+    transport: Transport,
+    *,
+    places: Sequence[Place] = (),
 ) -> Run:
-    """Compute what is missing of a plan, with bars; an interrupt ends the command with what is done on disk."""
+    """Compute what is missing of a plan, with bars; an interrupt ends the command with what is done on disk.
+
+    Every finished cell is sent to `places`; what fails there is told and changes nothing else.
+    """
     from advwindow.cli.progress import Progress
+    from advwindow.cli.sending import Sending
     from advwindow.sweep import run_plan, sweep_toml
 
     with Progress(cells) as progress:
         try:
-            return run_plan(cells, library, sweep_toml(*planned), out=folder, transport=transport, watcher=progress)
+            with Sending(progress, folder, places) as watcher:
+                return run_plan(cells, library, sweep_toml(*planned), out=folder, transport=transport, watcher=watcher)
         except KeyboardInterrupt:
             progress.interrupted()
             raise typer.Exit(INTERRUPTED) from None

@@ -12,9 +12,6 @@ from advwindow.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rich.console import Console
-
-    from advwindow.comparison import Comparison
     from advwindow.runs import RunDirectory
 
 RUN = "How to run (changes no result)"
@@ -24,11 +21,12 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
     *,
     images: Annotated[str, typer.Option(help="Image set to compare on; each by itself without.")] = "",
-    out: Annotated[Path | None, typer.Option(help="Folder for tables, cards and figures.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report, tables, cards and figures.")] = None,
 ) -> None:
     """Compare the models and defences of finished runs; refuses what is not comparable, and says why.
 
-    Prints tables. Writes them as CSV, Parquet, Markdown and LaTeX, a JSON card for each entry, and figures, to --out.
+    Prints tables. Writes a report to --out (comparison.pdf, comparison.html), tables as CSV, Parquet, Markdown and
+    LaTeX, a JSON card for each entry, and figures.
     """
     from advwindow.runs import RunDirectory
 
@@ -41,7 +39,7 @@ def bench(
     ] = None,
     *,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/NAME-PLAN by default.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Folder for tables, cards and figures.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for the report, tables, cards and figures.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("-S", "--set", help="key=value, as in the file.")] = None,
     certify: Annotated[
         int, typer.Option(min=0, help="Noisy copies per image for certificates of smoothed models; 0 for none.")
@@ -56,7 +54,7 @@ def bench(
 ) -> None:
     """Attack several defences in several ways, and compare them: a sweep that ends in a comparison.
 
-    Goes on by itself where an earlier call was interrupted. Prints the folder of tables, cards and figures.
+    Goes on by itself where an earlier call was interrupted. Prints the folder of report, tables, cards and figures.
     """
     from advwindow import sweep as sweeps
     from advwindow.cli.attack import run_watched
@@ -94,6 +92,9 @@ def _compare(
 
     from advwindow.comparison import compare_runs, export, image_sets
     from advwindow.reports import print_comparison, save_comparison_figures
+    from advwindow.reports.document.comparison import write_comparison_pdf
+    from advwindow.reports.page.comparison import write_comparison_html
+    from advwindow.reports.reading.comparison import certificate_sentence
 
     console = Console()
     known = image_sets(runs)
@@ -104,24 +105,16 @@ def _compare(
     for chosen in [images] if images else known:
         comparison = compare_runs(runs, images=chosen)
         print_comparison(comparison, console)
-        _print_certificates(comparison, certificates, console)
+        found = {entry.name: certificates.get((entry.spec.subject, chosen)) for entry in comparison.entries}
+        own = {name: each for name, each in found.items() if each}
+        for name, each in own.items():
+            console.print(certificate_sentence(name, each), highlight=False, markup=False)
         if out is not None:
             folder = out if len(known) == 1 or images else out / _folder(chosen)
-            own = {entry.name: certificates.get((entry.spec.subject, chosen)) for entry in comparison.entries}
-            export(comparison, folder, certificates={name: each for name, each in own.items() if each})
+            export(comparison, folder, certificates=own)
             save_comparison_figures(comparison, folder)
-
-
-def _print_certificates(
-    comparison: Comparison, certificates: Mapping[tuple[str, str], Mapping[str, Any]], console: Console
-) -> None:
-    for entry in comparison.entries:
-        found = certificates.get((entry.spec.subject, entry.spec.images))
-        if found:
-            told = ", ".join(f"{100 * share:.0f} % within L2 {radius}" for radius, share in found["accuracy"].items())
-            limits = f"{found['n']} copies, alpha {found['alpha']}; they certify no radius above {found['largest']:.3g}"
-            text = f"Certified accuracy of {entry.name}: {told} ({limits})."
-            console.print(text, highlight=False, markup=False)
+            write_comparison_pdf(comparison, folder / "comparison.pdf", certificates=own)
+            write_comparison_html(comparison, folder / "comparison.html", certificates=own)
 
 
 def _folder(images: str) -> str:

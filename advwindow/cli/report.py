@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from advwindow.reports.outputs.places import Place
     from advwindow.runs import RunDirectory
 
 
@@ -31,17 +34,19 @@ def report(
     With other outputs and without -o, only these are written.
     """
     from advwindow.reports import save_figures, write_html, write_pdf
+    from advwindow.reports.outputs.places import sending_places
     from advwindow.runs import RunDirectory
 
     directory = RunDirectory(run)
+    places = sending_places(mlflow=mlflow, tensorboard=tensorboard)
     if output is not None or not any((html, figures, json, markdown, latex, mlflow, tensorboard)):
         typer.echo(write_pdf(directory, output or Path("reports") / f"{directory.path.resolve().name}.pdf"))
     if figures is not None:
         save_figures(directory, figures)
     _write_texts(directory, json=json, markdown=markdown, latex=latex)
-    _send(directory, mlflow, tensorboard)
     if html is not None:
         typer.echo(write_html(directory, html))
+    _send(directory, places)
 
 
 def _write_texts(run: RunDirectory, *, json: Path | None, markdown: Path | None, latex: Path | None) -> None:
@@ -54,10 +59,14 @@ def _write_texts(run: RunDirectory, *, json: Path | None, markdown: Path | None,
             write_bytes(path, make(run).encode())
 
 
-def _send(run: RunDirectory, mlflow: str, tensorboard: Path | None) -> None:
-    from advwindow.reports.outputs.sinks import MlflowSink, TensorBoardSink, send
+def _send(run: RunDirectory, places: Sequence[Place]) -> None:
+    """Last of all, as a store may be far away: the files are written by then."""
+    from advwindow.reports.outputs.places import send_to
+    from advwindow.reports.reading.studies import read_studies
+    from advwindow.reports.text import count
 
-    if mlflow:
-        send(run, MlflowSink(mlflow))
-    if tensorboard is not None:
-        send(run, TensorBoardSink(tensorboard))
+    if places:
+        read_studies(run)  # refuses a run without any finished cell
+    for place in places:
+        new, done = send_to(place, run), len(run.done())
+        typer.echo(f"{place.name}: {count(new, 'new cell')}, {done - new} there already", err=True)

@@ -6,7 +6,8 @@ from advwindow.reports.outputs.export import save_figures
 from advwindow.reports.page.html import write_html
 from advwindow.reports.terminal.comparison import print_comparison
 from advwindow.reports.terminal.lens import print_words, word_frame
-from advwindow.reports.terminal.runs import print_plan, print_run
+from advwindow.reports.terminal.plan import print_plan
+from advwindow.reports.terminal.runs import print_run
 
 __all__ = [
     "print_comparison",

@@ -2,6 +2,7 @@
 
 from advwindow.runs.atomic import exclusive, remove_leftovers, write_bytes, write_json
 from advwindow.runs.directory import TABLES, CellResult, RunDirectory
+from advwindow.runs.evidence import layer_evidence
 from advwindow.runs.halflives import run_half_lives
 from advwindow.runs.intervals import Interval, wilson
 from advwindow.runs.manifest import make_manifest, package_versions
@@ -17,6 +18,7 @@ __all__ = [
     "RunDirectory",
     "Scalar",
     "exclusive",
+    "layer_evidence",
     "make_manifest",
     "package_versions",
     "remove_leftovers",

@@ -11,7 +11,8 @@ import polars as pl
 
 from advwindow.attacks import MINIMAL, parse_eps
 from advwindow.errors import UserError
-from advwindow.window import HALF_LIVES, Evidence, Options, half_lives, pixel_levels
+from advwindow.runs.evidence import kept_layers, layer_evidence
+from advwindow.window import HALF_LIVES, Options, half_lives, pixel_levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def _table(run: RunDirectory, specs: Sequence[CellSpec]) -> pl.DataFrame:
         "parameters": json.dumps(first.parameters),
         "words": ", ".join(first.words),
     }
-    return pl.concat([_row(run, specs, layer) for layer in _layers(run, specs)]).select(
+    return pl.concat([_row(run, specs, layer) for layer in kept_layers(run, specs)]).select(
         *(pl.lit(told[name], _SCHEMA[name]).alias(name) for name in _SUBJECT), pl.all()
     )
 
@@ -64,30 +65,8 @@ def _row(run: RunDirectory, specs: Sequence[CellSpec], layer: str) -> pl.DataFra
     options = Options(measure=first.measure, permutations=first.permutations, seed=first.seed)
     show = pixel_levels if first.norm == "linf" else "{:.3g}".format
     try:
-        evidence = {parse_eps(spec.eps): _evidence(run, spec, layer) for spec in specs}
+        evidence = {parse_eps(spec.eps): layer_evidence(run, spec, layer) for spec in specs}
         return half_lives(evidence, options=options, show=show)
     except UserError as error:
         note = f"Not compared: {str(error).partition(' Fix: ')[0]}"  # a reader of a finished run cannot mend it
         return pl.DataFrame([(layer, None, None, None, "not compared", note)], schema=HALF_LIVES, orient="row")
-
-
-def _layers(run: RunDirectory, specs: Sequence[CellSpec]) -> list[str]:
-    """Layers of all cells, in the order of the network."""
-    return list(dict.fromkeys(layer for spec in specs for layer in _told(run, spec)["layers"]))
-
-
-def _told(run: RunDirectory, spec: CellSpec) -> dict[str, list[str]]:
-    told = json.loads(run.arrays(spec, "grams", wanted=lambda _: False)[1]["evidence"])
-    assert isinstance(told, dict)
-    return told
-
-
-def _evidence(run: RunDirectory, spec: CellSpec, layer: str) -> Evidence:
-    """What a cell holds of one layer; of none if it has no such layer."""
-    own = f"layers/{layer}/"
-    arrays, metadata = run.arrays(
-        spec, "grams", wanted=lambda key: not key.startswith("layers/") or key.startswith(own)
-    )
-    told = json.loads(metadata["evidence"])
-    told["layers"] = [name for name in told["layers"] if name == layer]
-    return Evidence.from_arrays(arrays, metadata | {"evidence": json.dumps(told)})

@@ -56,7 +56,10 @@ def test_bench_ends_in_tables_cards_and_figures(benched):
     assert "The defence only looks strong" in told
     assert "Certified accuracy of" in done.stdout
     report = folder / "reports" / "a"
-    for name in ("comparison.md", "matrix.csv", "pairs.parquet", "robust-accuracy.tex", "pareto.svg", "survival.pdf"):
+    for name in (
+        "comparison.md", "matrix.csv", "pairs.parquet", "robust-accuracy.tex", "pareto.svg", "survival.pdf",
+        "comparison.pdf", "comparison.html",
+    ):  # fmt: skip
         assert (report / name).stat().st_size > 300
     cards = [json.loads(file.read_text()) for file in sorted((report / "cards").iterdir())]
     assert [bool(card["certificate"]) for card in cards] == [False, False, True]

@@ -10,7 +10,8 @@ from advwindow.reports.style import render
 from tests.reports.runs import ATTACKS, Shape, make_run
 
 CURVES = [plot.alignment, plot.two_vs_two, plot.drift, plot.beyond_noise, plot.one_vs_two]
-ALL = [*CURVES, plot.references, plot.verdicts]
+BUDGETS = [plot.robustness, plot.retention, plot.collapse_map]
+ALL = [*CURVES, *BUDGETS, plot.references, plot.verdicts, plot.concept_map]
 
 
 def line(axes, label):

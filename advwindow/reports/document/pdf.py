@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-import typst
-
+from advwindow.reports.document.typeset import typeset
 from advwindow.reports.figures.illustrations import illustrate
 from advwindow.reports.figures.pictures import examples
 from advwindow.reports.reading import content
@@ -19,6 +14,8 @@ from advwindow.reports.style import render
 from advwindow.runs import write_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from advwindow.reports.reading.studies import Study
     from advwindow.runs import RunDirectory
 
@@ -39,7 +36,7 @@ def write_pdf(run: RunDirectory, path: Path) -> Path:
     data = content.whole(run, studies)
     data["studies"] = [_study(study, f"study-{place}", files) for place, study in enumerate(studies)]
     files["data.json"] = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    write_bytes(path, _typeset(files, timestamp=int(content.created(run.manifest()).timestamp())))
+    write_bytes(path, typeset("report.typ", files, timestamp=int(content.created(run.manifest()).timestamp())))
     return path
 
 
@@ -54,21 +51,3 @@ def _study(study: Study, folder: str, files: dict[str, bytes]) -> dict[str, Any]
     rows, pictures = examples(study)
     files |= {f"{folder}/{name}": picture for name, picture in pictures.items()}
     return {**content.about(study), "folder": folder, "figures": figures, "examples": rows}
-
-
-def _typeset(files: dict[str, bytes], *, timestamp: int) -> bytes:
-    template = resources.files("advwindow.reports.document").joinpath("report.typ").read_bytes()
-    with tempfile.TemporaryDirectory(prefix="advwindow-") as temporary:
-        root = Path(temporary)
-        for name, data in {**files, "report.typ": template}.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_bytes(data)
-        # matplotlib brings DejaVu Sans, in which it measured the text of the figures.
-        return typst.compile(
-            str(root / "report.typ"),
-            root=str(root),
-            font_paths=[str(Path(mpl.get_data_path()) / "fonts" / "ttf")],
-            ignore_system_fonts=True,
-            timestamp=timestamp,
-            pdf_standards=["a-2a", "ua-1"],  # for archives, and for readers who listen
-        )

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from advwindow.reports.figures.panels import legend
+from advwindow.reports.reading.comparison_answer import at, budget_name
+from advwindow.reports.reading.comparison_layers import layers_of, numbers_of, panel_titles
 from advwindow.reports.style import ATTACK, CLEAN, FAINT, INK, MARKS, MM, WIDTH, drawable, house_style, render, tidy
-from advwindow.reports.text import eps_name, norm_name, printable, short_names, shorten
+from advwindow.reports.text import printable, short_names, shorten
 from advwindow.runs import write_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    import polars as pl
     from matplotlib.axes import Axes
 
     from advwindow.attacks import Budget
-    from advwindow.comparison import Comparison
+    from advwindow.comparison import Comparison, Entry
 
 _COLUMNS = 2
+#: Panels of fronts, and lines of survival, that fit a page.
+_MOST_FRONTS = 6
+_MOST_LINES = 30
+#: Millimetres: a row of fronts, the keys above them.
+_FRONT, _KEYS = 62, 2.5
+#: Names that have room beside a single front.
+_MOST_BESIDE = 14
+#: Layers beside each other with room for letter and number, and for a letter.
+_ROOM_FOR_NUMBERS, _ROOM_FOR_LETTERS = 20, 50
 
 
 def save_comparison_figures(comparison: Comparison, folder: Path) -> list[Path]:
@@ -38,24 +52,17 @@ def pareto(comparison: Comparison) -> Figure:
     """Clean against worst-per-sample robust accuracy, one panel per budget, with the front and 95 % intervals.
 
     A hollow triangle marks what an attack that does not know the defence leaves: the further above the dot, the more
-    the defence only seems to protect.
+    the defence only seems to protect. Entries are named below.
     """
     numbers = numbers_of(comparison)
+    return _fronts(comparison, comparison.budgets, below=3.2 * MM * len(numbers) + 8 * MM)
+
+
+def pareto_pieces(comparison: Comparison) -> list[Figure]:
+    """The same in pieces that fit a page, for readers who have the entries' numbers at hand: keys, but no names."""
     budgets = comparison.budgets
-    rows = -(-len(budgets) // _COLUMNS)
-    key_height = 3.2 * MM * len(numbers) + 8 * MM
-    height = rows * 62 * MM + key_height
-    with house_style():
-        figure = Figure(figsize=(WIDTH, height))
-        for place, budget in enumerate(budgets):
-            row, column = divmod(place, _COLUMNS)
-            width = (WIDTH - 30 * MM) / _COLUMNS
-            left = (12 * MM + column * (width + 14 * MM)) / WIDTH
-            bottom = 1 - ((row + 1) * 62 * MM - 10 * MM) / height
-            axes = figure.add_axes((left, bottom, width / WIDTH, 46 * MM / height))
-            _draw_front(axes, comparison, budget, numbers)
-        _name_entries(figure, numbers, bottom=key_height / height)
-    return figure
+    parts = [budgets[start : start + _MOST_FRONTS] for start in range(0, len(budgets), _MOST_FRONTS)]
+    return [_fronts(comparison, part, above=_KEYS * MM) for part in parts]
 
 
 def survival(comparison: Comparison) -> Figure:
@@ -63,18 +70,70 @@ def survival(comparison: Comparison) -> Figure:
 
     A letter is the verdict; layers that are not aligned with words have no share. One block of lines for each budget.
     """
+    return _blocks(comparison, [(budget, comparison.entries) for budget in comparison.budgets])
+
+
+def survival_pieces(comparison: Comparison) -> list[Figure]:
+    """The same in pieces that fit a page."""
     entries = comparison.entries
-    height = (len(comparison.budgets) * (len(entries) * 6 + 9) + 8) * MM
+    parts = [entries[start : start + _MOST_LINES] for start in range(0, len(entries), _MOST_LINES)]
+    pieces: list[list[tuple[Budget, Sequence[Entry]]]] = [[]]
+    for budget in comparison.budgets:
+        for part in parts:
+            if pieces[-1] and sum(len(block[1]) + 2 for block in pieces[-1]) + len(part) > _MOST_LINES:
+                pieces.append([])
+            pieces[-1].append((budget, part))
+    return [_blocks(comparison, piece) for piece in pieces]
+
+
+def _fronts(comparison: Comparison, budgets: Sequence[Budget], *, above: float = 0, below: float = 0) -> Figure:
+    """Panels with keys above or names below, whichever has room."""
+    rows = -(-len(budgets) // _COLUMNS)
+    height = above + rows * _FRONT * MM + below
+    numbers = numbers_of(comparison)
+    with house_style():
+        figure = Figure(figsize=(WIDTH, height))
+        for place, budget in enumerate(budgets):
+            row, column = divmod(place, _COLUMNS)
+            width = (WIDTH - 30 * MM) / _COLUMNS
+            left = (12 * MM + column * (width + 14 * MM)) / WIDTH
+            bottom = 1 - (above + ((row + 1) * _FRONT - 10) * MM) / height
+            axes = figure.add_axes((left, bottom, width / WIDTH, 46 * MM / height))
+            _draw_front(axes, comparison, budget, numbers)
+        if above:
+            legend(figure, _front_keys())
+            if len(budgets) == 1 and len(numbers) <= _MOST_BESIDE:
+                lines = "\n".join(map(drawable, panel_titles(comparison, 44).values()))
+                figure.text(0.56, 0.86, lines, va="top", fontsize=6.5, color=INK, linespacing=1.7)
+        if below:
+            _name_entries(figure, numbers, bottom=below / height)
+    return figure
+
+
+def _front_keys() -> dict[str, Any]:
+    hollow: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": ATTACK, "markersize": 4}
+    return {
+        "worst of all attacks": Line2D([], [], color=CLEAN, marker="o", linestyle="", markersize=3.5),
+        "attack that does not know the defence": Line2D([], [], marker="^", linestyle="", **hollow),
+        "95 % interval (Wilson)": Line2D([], [], color=FAINT, linewidth=0.8),
+        "front": Line2D([], [], color=FAINT, linewidth=1.6),
+    }
+
+
+def _blocks(comparison: Comparison, blocks: Sequence[tuple[Budget, Sequence[Entry]]]) -> Figure:
+    """Blocks of lines, one for each budget, with the keys at the foot."""
+    numbers = numbers_of(comparison)
+    height = (sum(len(entries) * 6 + 9 for _, entries in blocks) + 8) * MM
     with house_style():
         figure = Figure(figsize=(WIDTH, height))
         axes = figure.add_axes((62 * MM / WIDTH, 8 * MM / height, (WIDTH - 64 * MM) / WIDTH, 1 - 9 * MM / height))
         ticks, line = {}, 0.0
-        for budget in comparison.budgets:
-            axes.text(0, line, f"{_budget_name(budget)}, % of the clean alignment left", fontweight="bold", va="center")
-            layers = _strongest(comparison, budget)
+        for budget, entries in blocks:
+            title = f"{drawable(budget_name(budget))}, % of the clean alignment left"
+            axes.text(0, line, title, fontweight="bold", va="center")
             for place, entry in enumerate(entries, start=1):
-                ticks[line + place] = drawable(shorten(printable(entry.name), 48))
-                _draw_layers(axes, layers[entry.name], line + place)
+                ticks[line + place] = drawable(f"{numbers[entry.name]}: {shorten(printable(entry.name), 46)}")
+                _draw_layers(axes, layers_of(comparison, entry, budget), line + place)
             line += len(entries) + 1.5
         axes.set_yticks(list(ticks), list(ticks.values()), fontsize=5.5)
         axes.set(ylim=(line - 0.4, -0.6), xlim=(0, 1), xticks=[])
@@ -85,21 +144,6 @@ def survival(comparison: Comparison) -> Figure:
     return figure
 
 
-def _strongest(comparison: Comparison, budget: Budget) -> dict[str, pl.DataFrame]:
-    """Layers of the cell that the matrix calls strongest, by entry."""
-    norm, eps = str(budget.norm), budget.eps
-    here = comparison.matrix.filter((pl.col("norm") == norm) & (pl.col("eps") == eps))
-    return {
-        row["entry"]: comparison.layers.filter(
-            (pl.col("entry") == row["entry"])
-            & (pl.col("norm") == norm)
-            & ((pl.col("eps") == eps) | (pl.col("eps") == "min"))
-            & (pl.concat_str("attack", "access", separator=" ") == row["strongest"])
-        ).unique("layer", keep="first", maintain_order=True)
-        for row in here.iter_rows(named=True)
-    }
-
-
 def _draw_layers(axes: Axes, layers: pl.DataFrame, line: float) -> None:
     if layers.is_empty():
         return
@@ -108,15 +152,16 @@ def _draw_layers(axes: Axes, layers: pl.DataFrame, line: float) -> None:
         mark = MARKS[row["display"]]
         look: dict[str, Any] = {"facecolor": mark.fill, "hatch": mark.hatch, "edgecolor": FAINT, "linewidth": 0.5}
         axes.add_patch(Rectangle((place * width, line - 0.42), width * 0.94, 0.84, **look))
-        left = row["retention"]
+        if layers.height > _ROOM_FOR_LETTERS:
+            continue
+        left = row["retention"] if layers.height <= _ROOM_FOR_NUMBERS else None
         text = mark.letter if left is None else f"{mark.letter} {100 * left:z.0f}".replace("-", "−")
         size = 5.5 if layers.height <= 12 else 4.2
         axes.text((place + 0.47) * width, line, text, ha="center", va="center", fontsize=size, color=mark.ink)
 
 
 def _draw_front(axes: Axes, comparison: Comparison, budget: Budget, numbers: dict[str, int]) -> None:
-    chosen = (pl.col("norm") == str(budget.norm)) & (pl.col("eps") == budget.eps)
-    matrix, front = comparison.matrix.filter(chosen), comparison.front.filter(chosen)
+    matrix, front = at(comparison.matrix, budget), at(comparison.front, budget)
     best = front.filter("on_front").sort("clean")
     together: dict[tuple[float, float], list[str]] = {}
     tidy(axes)
@@ -140,7 +185,7 @@ def _draw_front(axes: Axes, comparison: Comparison, budget: Budget, numbers: dic
     axes.set_ylabel("robust accuracy in %, worst per image")
     axes.set_xlim(right=103)
     axes.set_ylim(-3, 103)
-    axes.set_title(_budget_name(budget), loc="left", fontsize=7, fontweight="bold", color=INK, pad=3)
+    axes.set_title(drawable(budget_name(budget)), loc="left", fontsize=7, fontweight="bold", color=INK, pad=3)
 
 
 def _name_entries(figure: Figure, numbers: dict[str, int], *, bottom: float) -> None:
@@ -148,12 +193,3 @@ def _name_entries(figure: Figure, numbers: dict[str, int], *, bottom: float) -> 
     lines = [f"{place}  {drawable(name)}" for place, name in zip(numbers.values(), names, strict=True)]
     lines.append("● worst of all attacks    △ attack that does not know the defence    bars: 95 % intervals (Wilson)")
     figure.text(12 * MM / WIDTH, bottom - 0.02, "\n".join(lines), va="top", fontsize=6, color=INK, linespacing=1.4)
-
-
-def _budget_name(budget: Budget) -> str:
-    return drawable(f"{norm_name(str(budget.norm))} {eps_name(budget.eps)}")
-
-
-def numbers_of(comparison: Comparison) -> dict[str, int]:
-    """What stands for the entries' names where there is no room for them."""
-    return {entry.name: place for place, entry in enumerate(comparison.entries, start=1)}

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from advwindow.reports.figures import captions, curves
+from advwindow.reports.figures.collapse_map import collapse_map_illustration
+from advwindow.reports.figures.concept_map import map_illustration
+from advwindow.reports.figures.illustration import Illustration
+from advwindow.reports.figures.matrices import matrices_illustration
 from advwindow.reports.figures.references import reference_curves, shown_references
+from advwindow.reports.figures.retention import retention_illustration
+from advwindow.reports.figures.robustness import robustness_illustration
 from advwindow.reports.figures.strip import verdict_strip
 from advwindow.reports.reading.findings import headline
 from advwindow.reports.reading.studies import layers_under
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from matplotlib.figure import Figure
 
     from advwindow.reports.figures.captions import Words
     from advwindow.reports.figures.curves import Curves, Layers
@@ -29,30 +33,14 @@ _MOST_ATTACKS = 12
 _MOST_LAYERS = 60
 
 
-@dataclass(frozen=True, eq=False)
-class Illustration:
-    """A figure in one or more pieces.
-
-    Attributes:
-        name: of the figure; names its files.
-        pieces: at least one.
-        words: caption and alternative text.
-        data: what is drawn, one row per point.
-    """
-
-    name: str
-    pieces: tuple[Figure, ...]
-    words: Words
-    data: pl.DataFrame
-
-
 def illustrate(study: Study) -> list[Illustration]:
-    """Every figure of a study; that of the 1 vs 2 test only where some image was fooled into another word."""
+    """Every figure of a study that there are data for."""
     layers = study.layers
     strips = tuple(verdict_strip(part) for some in _by_attacks(layers) for part in _by_layers(some))
     return [
         Illustration("verdicts", strips, captions.verdict_words(study), verdict_data(layers)),
         _headline(study),
+        *(Illustration(*each) for each in (*robustness_illustration(study), *collapse_map_illustration(study))),
         *_references(study),
         *(
             Illustration(
@@ -63,6 +51,9 @@ def illustrate(study: Study) -> list[Illustration]:
             )
             for name, kind in drawable_curves(study).items()
         ),
+        *(Illustration(*each) for each in retention_illustration(study)),
+        *map_illustration(study),
+        *matrices_illustration(study),
     ]
 
 

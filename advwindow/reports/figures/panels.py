@@ -28,7 +28,7 @@ _LETTER = 1.12 * MM
 #: Room that a key takes beside its letters.
 _HANDLE = 8 * MM
 _NAME_WIDTH = 18
-_MOST_NAMES = 20
+_MOST_NAMES, _NAME_SIZE = 20, 5.5
 #: More keys than this stand closer together.
 _MOST_KEYS = 6
 
@@ -56,8 +56,11 @@ def grid(titles: Sequence[str], names: Sequence[str], *, ylabel: str, height: fl
         box = (left / WIDTH, base / total, width / WIDTH, height * MM / total)
         axes = figure.add_axes(box, sharex=panels[0] if panels else None, sharey=panels[0] if panels else None)
         _dress(axes, drawable(shorten(title, 34)), ylabel if column == 0 else "")
-        _name_layers(axes, labels, shown=place + columns >= len(titles))
+        axes.tick_params(axis="x", labelbottom=place + columns >= len(titles))
         panels.append(axes)
+    _name_layers(panels[0], labels)  # of all, as they share their axis
+    for axes in panels:
+        axes.tick_params(axis="x", labelrotation=90, labelsize=_NAME_SIZE)
     return figure, panels
 
 
@@ -93,7 +96,8 @@ def alone(axes: Axes, names: Sequence[str], *, ylabel: str) -> None:
         ylabel: of the vertical axis.
     """
     _dress(axes, "", ylabel)
-    _name_layers(axes, axis_names(names), shown=True)
+    _name_layers(axes, axis_names(names))
+    axes.tick_params(axis="x", labelrotation=90, labelsize=_NAME_SIZE)
 
 
 def axis_names(names: Sequence[str]) -> list[str]:
@@ -162,9 +166,8 @@ def _dress(axes: Axes, title: str, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _name_layers(axes: Axes, labels: Sequence[str], *, shown: bool) -> None:
+def _name_layers(axes: Axes, labels: Sequence[str]) -> None:
     step = math.ceil(len(labels) / _MOST_NAMES)
     places = list(range(0, len(labels), step))
     axes.set_xlim(-0.6, len(labels) - 0.4)
-    axes.set_xticks(places, [labels[place] for place in places], rotation=90, fontsize=5.5)
-    axes.tick_params(axis="x", labelbottom=shown)
+    axes.set_xticks(places, [labels[place] for place in places])

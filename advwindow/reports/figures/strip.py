@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
@@ -12,7 +13,7 @@ from advwindow.reports.style import INK, MARKS, MM, WIDTH, drawable, house_style
 from advwindow.reports.text import short_names, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import polars as pl
     from matplotlib.axes import Axes
@@ -25,6 +26,15 @@ _NAME_WIDTH, _TITLE_WIDTH = 20, 30
 _MOST_NAMES = 26
 #: Share of a cell's height that tells of the images rather than the geometry.
 _LOWER = 0.4
+
+
+class _Field(NamedTuple):
+    """A verdict at its place: column, row and share of a row."""
+
+    verdict: str
+    left: float
+    top: float
+    height: float
 
 
 def verdict_strip(layers: Mapping[str, pl.DataFrame]) -> Figure:
@@ -55,10 +65,10 @@ def draw_strip(axes: Axes, layers: Mapping[str, pl.DataFrame], *, letters: bool 
         letters: whether cells have room for a letter.
     """
     labels = _labels([str(name) for name in layers_under(next(iter(layers.values())), "clean")["layer"]])
-    for row, table in enumerate(layers.values()):
-        cells = layers_under(table, "attack").select("verdict", "hijacked")
-        for column, (verdict, hijacked) in enumerate(cells.iter_rows()):
-            _cell(axes, (column, row), str(verdict), hijacked=bool(hijacked), letters=letters)
+    fields = [field for row, table in enumerate(layers.values()) for field in _row_fields(table, row)]
+    _paint(axes, fields)
+    for field in fields if letters else ():
+        _letter(axes, field)
     axes.set_xlim(0, len(labels))
     axes.set_ylim(len(layers), 0)
     axes.spines[:].set_visible(False)
@@ -88,27 +98,32 @@ def _labels(names: Sequence[str]) -> list[str]:
     return [drawable(name) for name in short_names(names, _NAME_WIDTH)]
 
 
-def _cell(axes: Axes, at: tuple[int, int], verdict: str, *, hijacked: bool, letters: bool) -> None:
-    geometry = 1 - _LOWER if hijacked else 1.0
-    _field(axes, at, verdict, geometry, letters=letters)
-    if hijacked:
-        _field(axes, (at[0], at[1] + geometry), "hijacked", _LOWER, letters=letters)
+def _row_fields(table: pl.DataFrame, row: int) -> Iterator[_Field]:
+    cells = layers_under(table, "attack").select("verdict", "hijacked")
+    for column, (verdict, hijacked) in enumerate(cells.iter_rows()):
+        yield _Field(str(verdict), column, row, 1 - _LOWER if hijacked else 1.0)
+        if hijacked:
+            yield _Field("hijacked", column, row + 1 - _LOWER, _LOWER)
 
 
-def _field(axes: Axes, at: tuple[float, float], verdict: str, height: float, *, letters: bool) -> None:
-    mark = MARKS[verdict]
-    look: dict[str, Any] = {
-        "facecolor": mark.fill,
-        "hatch": mark.hatch,
-        "edgecolor": "#D9D9D9" if mark.hatch else "white",
-    }
-    axes.add_patch(Rectangle(at, 1, height, linewidth=0, **look))
-    axes.add_patch(Rectangle(at, 1, height, fill=False, edgecolor="white", linewidth=0.8))
-    if letters:
-        axes.text(
-            at[0] + 0.5, at[1] + height / 2, mark.letter, ha="center", va="center_baseline", color=mark.ink,
-            fontsize=6 if height > 0.5 else 5, fontweight="bold",
-        )  # fmt: skip
+def _paint(axes: Axes, fields: Sequence[_Field]) -> None:
+    """All fields of a colour at once: one by one, those of a large run would take seconds."""
+    for verdict, mark in MARKS.items():
+        boxes = [Rectangle((field.left, field.top), 1, field.height) for field in fields if field.verdict == verdict]
+        edge = "#D9D9D9" if mark.hatch else "white"
+        if boxes:
+            colors: dict[str, Any] = {"facecolor": mark.fill, "edgecolor": edge, "hatch": mark.hatch or None}
+            axes.add_collection(PatchCollection(boxes, linewidth=0, **colors), autolim=False)
+            frame = PatchCollection(boxes, facecolor="none", edgecolor="white", linewidth=0.8)
+            axes.add_collection(frame, autolim=False)
+
+
+def _letter(axes: Axes, field: _Field) -> None:
+    mark = MARKS[field.verdict]
+    axes.text(
+        field.left + 0.5, field.top + field.height / 2, mark.letter, ha="center", va="center_baseline", color=mark.ink,
+        fontsize=6 if field.height > 0.5 else 5, fontweight="bold",
+    )  # fmt: skip
 
 
 def _key(axes: Axes) -> None:

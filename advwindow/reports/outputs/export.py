@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 KINDS = ("svg", "pdf", "png")
 
+#: Figures that are drawn for a column, too, besides those against depth.
+_WHOLE = ("robustness", "collapse-map", "retention", "concept-map", "matrices")
+
 
 def save_figures(run: RunDirectory, folder: Path) -> list[Path]:
     """Write every figure of the report as SVG (text as outlines), PDF and PNG, with what is drawn as CSV.
@@ -60,8 +63,10 @@ def save_figures(run: RunDirectory, folder: Path) -> list[Path]:
 
 
 def _figures(study: Study) -> Iterator[tuple[str, Sequence[Figure], pl.DataFrame]]:
-    for illustration in illustrate(study):
+    illustrations = illustrate(study)
+    for illustration in illustrations:
         yield illustration.name, illustration.pieces, illustration.data
+    drawn = {each.name: each.data for each in illustrations}
     worst = headline(study)
     layers = {worst.title: worst.layers}
     yield "verdicts-column", [figure_of(plot.verdicts(study))], verdict_data(study.layers)
@@ -71,6 +76,9 @@ def _figures(study: Study) -> Iterator[tuple[str, Sequence[Figure], pl.DataFrame
     if worst.references["reference"].n_unique() > 1:
         clean = reference_data(worst).filter(condition="clean")
         yield "references-column", [figure_of(plot.references(study))], clean
+    for name in (each for each in _WHOLE if each in drawn):
+        axes = getattr(plot, name.replace("-", "_"))(study)
+        yield f"{name}-column", [figure_of(axes[0] if isinstance(axes, list) else axes)], drawn[name]
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -7,12 +7,15 @@ that a sink already holds is left as it is: a finished cell does not change.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
+import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from advwindow.models.extras import import_extra
 from advwindow.reports.reading.studies import VERDICTS, layers_under
+from advwindow.runs.atomic import TEMPORARY, new_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +75,8 @@ def send(run: RunDirectory, sink: Sink) -> int:
 class MlflowSink:
     """One MLflow run for each cell: what was attacked as parameters, accuracies as metrics, curves with depth as step.
 
+    Whatever MLflow and the store raise is passed on as it is.
+
     Args:
         uri: of the store, e.g. ``"sqlite:///mlflow.db"``.
         experiment: its name; it is made where there is none.
@@ -82,6 +87,8 @@ class MlflowSink:
 
     def __init__(self, uri: str, *, experiment: str = EXPERIMENT) -> None:
         mlflow = import_extra("mlflow", purpose="export to MLflow", package="mlflow", extra="mlflow")
+        # It tells people of every table that it makes in a new store.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         self._entities = import_extra("mlflow.entities", purpose="export to MLflow", package="mlflow", extra="mlflow")
         self._client = mlflow.MlflowClient(tracking_uri=uri)
         known = self._client.get_experiment_by_name(experiment)
@@ -91,9 +98,11 @@ class MlflowSink:
         """Keep a finished cell; whether it is new here."""
         tags = {_CELL_TAG: spec.cell_id, "advwindow.plan": run.plan_id}
         chosen = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        # A run that was killed half-way is not finished, and the cell is kept anew.
-        if self._client.search_runs([self._experiment], f"{chosen} and attributes.status = 'FINISHED'", max_results=1):
+        known = self._client.search_runs([self._experiment], chosen)
+        if any(each.info.status == "FINISHED" for each in known):
             return False
+        for each in known:  # what was interrupted half-way would stand beside the whole
+            self._client.delete_run(each.info.run_id)
         made = self._client.create_run(self._experiment, tags=tags, run_name=spec.condition).info.run_id
         entities = self._entities
         metrics = [entities.Metric(name, value, 0, 0) for name, value in _numbers(run, spec).items()]
@@ -114,6 +123,7 @@ class TensorBoardSink:
 
     Raises:
         MissingExtraError: TensorBoard is not installed.
+        UserError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -128,7 +138,9 @@ class TensorBoardSink:
         folder = self._folder / f"{_file_name(spec.condition)}-{spec.cell_id}"
         if folder.is_dir():
             return False
-        with self._events.SummaryWriter(str(folder)) as writer:
+        for leftover in self._folder.glob(f"{TEMPORARY}*-{folder.name}"):  # of a killed process
+            shutil.rmtree(leftover, ignore_errors=True)
+        with new_folder(folder) as temporary, self._events.SummaryWriter(str(temporary)) as writer:
             writer.add_text("cell", _code(json.dumps(_told(spec), indent=2, ensure_ascii=False)), 0)
             for name, value in _numbers(run, spec).items():
                 writer.add_scalar(name, value, 0)

@@ -4,140 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
 
+from advwindow.reports.outputs.schema import (
+    Attack,
+    Check,
+    Drift,
+    Estimate,
+    HalfLife,
+    Layer,
+    OneVsTwo,
+    StudySummary,
+    Summary,
+)
 from advwindow.reports.reading.findings import answer, caveats, headline, tally
 from advwindow.reports.reading.studies import read_studies
 
 if TYPE_CHECKING:
     from advwindow.reports.reading.studies import Attacked, Study
     from advwindow.runs import RunDirectory
-
-Verdict = Literal["unanchored", "intact", "eroded", "collapsed"]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Estimate(_Part):
-    """A number with its 95 % interval; null where it does not exist."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-class Drift(_Part):
-    """What a layer lost: alignment on clean images minus alignment under the attack."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    p_adjusted: float | None = Field(description="permutation test, adjusted over all layers")
-    beyond_noise: Estimate = Field(description="minus the drift under random noise of the same size")
-
-
-class OneVsTwo(_Part):
-    """Share of fooled images that a layer holds closer to the true word than to the wrong one."""
-
-    share: float
-    images: int
-    p_adjusted: float | None
-
-
-class Layer(_Part):
-    """One layer under one attack; intervals of alignments hold for all layers at once."""
-
-    layer: str
-    depth: int = Field(ge=0, description="place in the network, from 0")
-    clean: Estimate
-    noise: Estimate | None
-    attack: Estimate
-    drift: Drift
-    collapse_bound: float | None
-    one_vs_two: OneVsTwo | None
-    verdict: Verdict
-    hijacked: bool
-
-
-class Check(_Part):
-    """One answer of the audit."""
-
-    code: str
-    title: str
-    verdict: Literal["pass", "warn", "fail", "skipped"]
-    summary: str
-
-
-class Attack(_Part):
-    """One attack at one budget."""
-
-    cell: str = Field(description="identity of the cell in the run")
-    title: str
-    name: str
-    norm: str
-    eps: str = Field(description="exact text; min where the smallest perturbation is sought")
-    target: str
-    access: Literal["adaptive", "oblivious"]
-    parameters: dict[str, str | int | float | bool | None]
-    attacked: int = Field(ge=0, description="images that were classified correctly and attacked")
-    fooled: int = Field(ge=0)
-    robust_accuracy: Estimate
-    median_distance: float | None = Field(description="of successes, in the norm of the budget, pixels in [0, 1]")
-    mean_drift: float | None = Field(description="averaged over depth")
-    mean_noise_drift: float | None
-    verdicts: dict[Verdict, int] = Field(description="number of layers by verdict on the geometry")
-    hijacked: int = Field(ge=0, description="number of layers closer to the wrong word")
-    layers: list[Layer]
-    audit: list[Check] | None
-
-
-class HalfLife(_Part):
-    """The budget at which half of a layer's clean alignment is gone; the high end is null where it is open."""
-
-    attack: str
-    norm: str
-    layer: str
-    value: float | None
-    low: float | None
-    high: float | None
-    text: str
-
-
-class StudySummary(_Part):
-    """One model with its defence on one set of images, seen through its words."""
-
-    model: str
-    defense: str
-    images: str
-    words: list[str]
-    seed: int
-    measure: str
-    image_count: int = Field(ge=0)
-    concepts: int = Field(ge=0)
-    clean_accuracy: Estimate
-    answer: list[str] = Field(description="the verdict in sentences")
-    caveats: list[str]
-    headline: str = Field(description="title of the most harmful attack")
-    attacks: list[Attack]
-    half_lives: list[HalfLife]
-
-
-class Summary(_Part):
-    """The findings of a run."""
-
-    schema_version: Literal[1]
-    plan: str
-    created: str
-    command: str
-    versions: dict[str, str]
-    cells: int = Field(ge=0)
-    missing: list[str] = Field(description="identities of cells that are not finished")
-    studies: list[StudySummary]
 
 
 def summarise(run: RunDirectory) -> Summary:
@@ -166,12 +53,6 @@ def summary_json(run: RunDirectory) -> str:
     """The findings of a run as JSON; see `summarise`."""
     content = summarise(run).model_dump(mode="json")
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def summary_schema() -> str:
-    """The schema of that JSON, as JSON Schema (draft 2020-12)."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Summary.model_json_schema()}
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _study(study: Study) -> StudySummary:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from matplotlib.colors import to_hex
 
 from advwindow.reports.page.markup import Markup, join, tag
+from advwindow.reports.page.slim import slim
 from advwindow.reports.style import ATTACK, CLEAN, NOISE, render
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def draw(figure: Figure, *, prefix: str) -> Drawn:
     legend.set_gid("keys")
     figure.patch.set_visible(False)
     root = ET.fromstring(render(figure, "svg", selectable=True))  # noqa: S314 - as above
+    slim(root)
     writer = _Writer(root, prefix)
     panels = []
     for place, (axes, box) in enumerate(zip(figure.axes, boxes, strict=True)):
@@ -82,6 +84,21 @@ def draw(figure: Figure, *, prefix: str) -> Drawn:
         for body, view in writer.swatches()
     ]
     return Drawn(panels, list(zip(swatches, (text.get_text() for text in legend.get_texts()), strict=True)))
+
+
+def plate(figure: Figure, *, prefix: str) -> Markup:
+    """A figure as it is, for those that are not made of panels.
+
+    Args:
+        figure: to draw.
+        prefix: begins every id, unique in the page.
+    """
+    figure.patch.set_visible(False)
+    figure.set_gid("plate")
+    root = ET.fromstring(render(figure, "svg", selectable=True))  # noqa: S314 - as above
+    slim(root)
+    width, height = (round(72 * inches, 2) for inches in figure.get_size_inches())
+    return tag("svg", _Writer(root, prefix).group("plate", names_at=0), viewBox=f"0 0 {width} {height}", class_="plate")
 
 
 def _box(axes: Axes, height: float) -> tuple[float, float, float, float]:
@@ -169,9 +186,9 @@ class _Writer:
             if plain == "style":
                 found |= _style(value)
             elif plain == "href":
-                found["href"] = f"#{self._name(value[1:])}"
-            elif plain == "clip-path":
-                found["clip-path"] = f"url(#{self._name(value[5:-1])})"
+                found["href"] = f"#{self._name(value[1:])}" if value.startswith("#") else value
+            elif plain == "clip-path" or plain.startswith("marker-"):
+                found[plain] = f"url(#{self._name(value[5:-1])})"
             elif plain == "id":
                 if value in self._names:
                     found["id"] = self._names[value]

@@ -18,7 +18,7 @@ from PIL import Image
 from advwindow.reports.figures.illustrations import illustrate
 from advwindow.reports.figures.pictures import examples
 from advwindow.reports.page.asked import COLUMNS, FIGURES, asked
-from advwindow.reports.page.drawing import draw
+from advwindow.reports.page.drawing import draw, plate
 from advwindow.reports.page.markup import Markup, embedded, escape, join, tag
 from advwindow.reports.page.sections import Section, number_sections, opening, provenance, study_sections
 from advwindow.reports.reading import content
@@ -69,13 +69,17 @@ def _study(study: Study, place: int) -> dict[str, Any]:
 
 
 def _figure(study: Study, place: int, illustration: Illustration) -> dict[str, Any]:
-    """The verdict strip becomes a table; all others are drawings."""
+    """The verdict strip becomes a table; figures over depth are taken apart, all others stay whole."""
     words = illustration.words._asdict()
     if illustration.name == "verdicts":
         return words
-    pieces = [
-        draw(figure, prefix=f"s{place}-{illustration.name}-{part}") for part, figure in enumerate(illustration.pieces)
-    ]
+    prefix = f"{place}{illustration.name[:2]}{illustration.name[-1]}"
+    if illustration.name not in FIGURES and illustration.name != "references":
+        return {
+            **words,
+            "plates": [plate(piece, prefix=f"{prefix}{part}") for part, piece in enumerate(illustration.pieces)],
+        }
+    pieces = [draw(figure, prefix=f"{prefix}{part}") for part, figure in enumerate(illustration.pieces)]
     worst = study.attacks.index(headline(study))
     alone = {"headline": [worst], "references": [None, worst]}
     return {**words, "pieces": pieces, "attacks": alone.get(illustration.name, range(len(study.attacks)))}

@@ -92,8 +92,9 @@ def opening(data: Mapping[str, Any]) -> Markup:
 def _answer(study: Mapping[str, Any], *, several: bool) -> Markup:
     parts = [
         tag("p", tag("strong", study["title"])) if several else Markup(),
+        tag("p", study["question"], class_="question"),
         tag("p", " ".join(study["answer"]), class_="answer"),
-        tag("p", f"{study['facts']}.", class_="note"),
+        tag("p", " ".join([*study["details"], f"{study['facts']}."]), class_="note"),
         Markup() if several else _cautions(study["caveats"]),
     ]
     return tag("div", *parts, class_="answers")
@@ -109,11 +110,13 @@ def study_sections(study: Mapping[str, Any], place: int, *, several: bool) -> li
     drawn = _Illustrated(study, place)
     found = [
         ("verdicts", "Verdicts", _verdicts(study, place, drawn)),
+        ("budgets", "Accuracy and meaning, budget by budget", drawn.figures("robustness", "collapse-map")),
         ("alignment", "Alignment with words, layer by layer", drawn.figures("alignment", "two-vs-two")),
         ("references", "Words, and what else?", drawn.figures("references")),
         ("drift", "Drift: what each layer loses", _drift(study, place, drawn)),
         ("one-vs-two", "True word or wrong word?", drawn.figures("one-vs-two")),
-        ("half-life", "Semantic half-life: the budget that halves the meaning", _lives(study["lives"])),
+        ("half-life", "Semantic half-life: the budget that halves the meaning", _lives(study["lives"], drawn)),
+        ("geometry", "Concepts: how their geometry moves", drawn.figures("concept-map", "matrices")),
         ("images", "Images", join(tables.gallery(shown, study["pictures"]) for shown in study["examples"])),
         ("trace", "Word trace: what each layer says", _trace(study)),
         ("concepts", "Concepts that lost most", _concepts(study)),
@@ -137,8 +140,8 @@ def _drift(study: Mapping[str, Any], place: int, drawn: _Illustrated) -> Markup:
     return join([drawn.figures("drift"), beginnings, drawn.figures("beyond-noise")])
 
 
-def _lives(pieces: Sequence[Mapping[str, Any]]) -> Markup:
-    figures = []
+def _lives(pieces: Sequence[Mapping[str, Any]], drawn: _Illustrated) -> Markup:
+    figures = [drawn.figures("retention")]
     for lives in pieces:
         told = []
         if lives is pieces[-1]:
@@ -218,6 +221,9 @@ class _Illustrated:
 
     def _illustration(self, name: str) -> Markup:
         shown = self._study["figures"][name]
+        key = f"figure-{self._place}-{name}"
+        if "plates" in shown:
+            return self._plates(shown, key)
         pieces: Sequence[Drawn] = shown["pieces"]
         titles: Sequence[int | None] = shown["attacks"]
         panels = [panel for piece in pieces for panel in piece.panels]
@@ -242,7 +248,6 @@ class _Illustrated:
             )
             for number, panel in enumerate(panels)
         ]
-        key = f"figure-{self._place}-{name}"
         return tag(
             "figure",
             tag("ul", *keys, class_="keys"),
@@ -250,6 +255,16 @@ class _Illustrated:
             tag("figcaption", shown["caption"]),
             tag("p", shown["alt"], id=key, class_="unseen"),
             data_figure=name,
+            data_study=self._place,
+        )
+
+    def _plates(self, shown: Mapping[str, Any], key: str) -> Markup:
+        """A figure that is shown whole, on white in dark pages, too: its colours are a scale."""
+        return tag(
+            "figure",
+            tag("div", *shown["plates"], class_="plates", role="img", aria_labelledby=key, tabindex=0),
+            tag("figcaption", shown["caption"]),
+            tag("p", shown["alt"], id=key, class_="unseen"),
             data_study=self._place,
         )
 

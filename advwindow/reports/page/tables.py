@@ -15,10 +15,16 @@ _TINTS = 10
 _VERDICT_OF = {mark.letter: verdict for verdict, mark in MARKS.items()}
 
 
-def chip(letter: str, *, title: str = "") -> Markup:
+def chip(letter: str) -> Markup:
     """A verdict as a letter on its colour."""
     verdict = _VERDICT_OF[letter]
-    return tag("abbr", letter, class_=f"chip {verdict}", title=title or f"{verdict}: {MARKS[verdict].meaning}")
+    return tag("abbr", letter, class_=f"chip {verdict}", title=verdict)
+
+
+def _explained(letter: str) -> Markup:
+    """The same with its meaning, for headings: in every cell it would take too much room."""
+    verdict = _VERDICT_OF[letter]
+    return tag("abbr", letter, class_=f"chip {verdict}", title=f"{verdict}: {MARKS[verdict].meaning}")
 
 
 def attack_table(studies: Sequence[Mapping[str, Any]], *, several: bool) -> Markup:
@@ -27,7 +33,10 @@ def attack_table(studies: Sequence[Mapping[str, Any]], *, several: bool) -> Mark
         *map(_head, ("attack", "norm", "ε", "clean accuracy", "robust accuracy")),
         tag("th", tag("span", "0 %"), tag("span", "100 %"), class_="scale", scope="col", aria_label="robust accuracy"),
         _head("median distance", class_="number"),
-        *(tag("th", chip(mark.letter), scope="col", class_="count", data_sort="number") for mark in MARKS.values()),
+        *(
+            tag("th", _explained(mark.letter), scope="col", class_="count", data_sort="number")
+            for mark in MARKS.values()
+        ),
         _head("noise", class_="count"),
     ]
     bodies = []
@@ -101,7 +110,7 @@ def number_table(attack: Mapping[str, Any], study: int, number: int) -> Markup:
         tag(
             "tr",
             tag("th", row["layer"], scope="row"),
-            *(tag("td", row[key], class_="number") for key in names),
+            *(tag("td", row[key]) for key in names),
             tag("td", *map(chip, row["letters"]), _mark(row["note"]), data_value="".join(row["letters"])),
             id=f"n-{study}-{number}-{depth}",
             data_layer=depth,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from advwindow.reports.reading.depth import beginning_rows, half_life_tables
-from advwindow.reports.reading.findings import answer, audit_tally, caveats, headline
+from advwindow.reports.reading.findings import answer, audit_tally, caveats, details, headline, question
 from advwindow.reports.reading.studies import titles
 from advwindow.reports.reading.tables import attack_row, concept_table, layer_table, losers, word_rows
 from advwindow.reports.reading.trace import trace_table
@@ -66,7 +66,9 @@ def about(study: Study) -> dict[str, Any]:
         "subject": {field: printable(str(value)) for field, value in study.subject._asdict().items()},
         "facts": f"{count(first.summary['images'], 'image')}, {first.tried} classified correctly and attacked; "
         f"{count(first.summary['concepts'], 'concept')}; {count(len(study.names), 'layer')}",
+        "question": question(study),
         "answer": answer(study),
+        "details": details(study),
         "caveats": caveats(study),
         "attacks": [attack_row(attack) for attack in study.attacks],
         "beginnings": beginning_rows(study),

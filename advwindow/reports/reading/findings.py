@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
 from advwindow.reports.reading.studies import VERDICTS
-from advwindow.reports.text import count, listing, number, percent, percent_span, printable, short_names
+from advwindow.reports.text import count, listing, number, percent, percent_span, printable, short_names, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 _FALLEN = ("eroded", "collapsed")
 _MOST_RUNS = 4
 _NAME_WIDTH = 28
+_SUBJECT_WIDTH = 60
+#: What has been computed; every figure and sentence asks for the most harmful attack.
+_HARM: WeakKeyDictionary[Attacked, tuple[float, int, float]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,11 @@ class Tally:
 def tally(attack: Attacked) -> Tally:
     """Count the verdicts of an attack."""
     rows = attack.rows()
+    counts, noise = Counter(rows["verdict"]), Counter(attack.rows("noise")["verdict"])
     return Tally(
-        {verdict: rows.filter(pl.col("verdict") == verdict).height for verdict in VERDICTS},
-        rows.filter(pl.col("hijacked")).height,
-        attack.rows("noise").filter(pl.col("verdict").is_in(_FALLEN)).height,
+        {verdict: counts[verdict] for verdict in VERDICTS},
+        int(rows["hijacked"].sum()),
+        sum(noise[verdict] for verdict in _FALLEN),
         rows.height,
     )
 
@@ -62,7 +67,9 @@ def headline(study: Study) -> Attacked:
 
 def harm(attack: Attacked) -> tuple[float, int, float]:
     """Sorts the most harmful attack first: by robust accuracy, then layers fallen, then the largest drift."""
-    return attack.robust, -tally(attack).fallen, -float(worst_layer(attack)["drift"] or 0.0)
+    if attack not in _HARM:
+        _HARM[attack] = (attack.robust, -tally(attack).fallen, -float(worst_layer(attack)["drift"] or 0.0))
+    return _HARM[attack]
 
 
 def worst_layer(attack: Attacked) -> dict[str, Any]:
@@ -90,10 +97,22 @@ def layer_name(attack: Attacked, layer: str) -> str:
     return short_names(names, _NAME_WIDTH)[names.index(layer)]
 
 
+def question(study: Study) -> str:
+    """What the run was made to find out."""
+    subject = shorten(printable(study.subject.model), _SUBJECT_WIDTH)
+    what = study.attacks[0].title if len(study.attacks) == 1 else f"any of {len(study.attacks)} attacks"
+    return f"Does {what} fool {subject}, and in which layers does meaning break?"
+
+
 def answer(study: Study) -> list[str]:
-    """Three to five sentences: is the network fooled, where does the meaning go, and is it more than noise does?"""
+    """Two sentences: is the network fooled, and in which layers does meaning break, beside what noise does?"""
     attack = headline(study)
-    return [part for part in (_fooled(study, attack), _meaning(attack), _hijacked(attack), _control(attack)) if part]
+    return [_fooled(study, attack), f"{_meaning(attack)}{_control(attack)}."]
+
+
+def details(study: Study) -> list[str]:
+    """What else a reader of the answer must know: wrong words, and whether the attacks can be believed."""
+    return [*_hijacked(headline(study)), *(_belief(title, audit) for title, audit in study.audits.items())]
 
 
 def caveats(study: Study) -> list[str]:
@@ -143,10 +162,10 @@ def _fooled(study: Study, attack: Attacked) -> str:
     )
     robust = percent(attack.robust)
     interval = percent_span(summary["robust_low"], summary["robust_high"])
-    told = f"{attack.title} fools {whom}: accuracy falls from {clean} to {robust} (95 % interval {interval})."
+    told = f"{attack.title} fools {whom}: accuracy falls from {clean} to {robust} (95 % interval {interval})"
     others = len(study.attacks) - 1
     alike = sum(other.robust == attack.robust for other in study.attacks) - 1
-    return f"{told} So do {alike} of the {others} other attacks." if alike and others > 1 else told
+    return f"{told}, as under {alike} of the {others} other attacks." if alike and others > 1 else f"{told}."
 
 
 def _meaning(attack: Attacked) -> str:
@@ -156,10 +175,10 @@ def _meaning(attack: Attacked) -> str:
     if not anchored:
         return (
             f"None of the {count(len(names), 'layer')} is significantly aligned with words even on clean images, "
-            "so there is nothing that could be seen to break."
+            "so there is nothing that could be seen to break"
         )
     basis = f"Of {count(len(names), 'layer')}, {len(anchored)} {'is' if len(anchored) == 1 else 'are'} significantly"
-    basis = f"{basis} aligned with words on clean images ({places(names, anchored)})."
+    basis = f"{basis} aligned with words on clean images ({places(names, anchored)});"
     clean = at_layer(attack, worst["layer"], "clean")["alignment"]
     deepest = layer_name(attack, worst["layer"])
     fall = f"from {number(clean)} to {number(worst['alignment'])} at {deepest}"
@@ -172,27 +191,34 @@ def _meaning(attack: Attacked) -> str:
             )
             told.append(f"{verdict} in {where}")
     if not told:
-        return f"{basis} In none of them does alignment fall significantly; the largest fall is {fall}."
-    return f"{basis} Meaning is {listing(told)}: alignment falls {fall}."
+        return f"{basis} in none of them does alignment fall significantly (the largest fall is {fall})"
+    return f"{basis} meaning is {listing(told)}, where alignment falls {fall}"
 
 
-def _hijacked(attack: Attacked) -> str:
+def _hijacked(attack: Attacked) -> list[str]:
     rows = attack.rows()
     chosen = rows.filter(pl.col("hijacked"))["layer"].to_list()
     if not chosen:
-        return ""
+        return []
     where = places([str(name) for name in rows["layer"]], chosen)
-    return f"In {count(len(chosen), 'layer')} ({where}) fooled images look more like the wrong word than the true one."
+    return [
+        f"In {count(len(chosen), 'layer')} ({where}) fooled images look more like the wrong word than the true one."
+    ]
 
 
 def _control(attack: Attacked) -> str:
-    noise = attack.rows("noise")
-    if noise.is_empty():
+    """The end of a sentence."""
+    if attack.rows("noise").is_empty():
         return ""
     fallen = tally(attack).noise
     if not fallen:
-        return "Random noise of the same size moves no layer significantly."
-    return f"Random noise of the same size moves {count(fallen, 'layer')} significantly, too."
+        return ", and random noise of the same size moves no layer significantly"
+    return f", and random noise of the same size moves {count(fallen, 'layer')} significantly, too"
+
+
+def _belief(title: str, audit: Audit) -> str:
+    fired = listing([f"{finding.code}, “{finding.title}”" for finding in audit.fired])
+    return f"Audit of {title}: {audit_tally(audit)}{f' (see {fired})' if fired else ''}."
 
 
 def _attack_caveats(attack: Attacked) -> list[str]:

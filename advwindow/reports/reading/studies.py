@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -80,7 +81,12 @@ class Attacked:
 
     def rows(self, condition: str = "attack") -> pl.DataFrame:
         """Layers under ``"clean"``, ``"noise"`` or ``"attack"``, in the order of the network."""
-        return layers_under(self.layers, condition)
+        return self._by_condition.get(condition, self.layers.clear())
+
+    @cached_property
+    def _by_condition(self) -> dict[str, pl.DataFrame]:
+        parts = self.layers.sort("depth", maintain_order=True).partition_by("condition", as_dict=True)
+        return {str(condition): rows for (condition,), rows in parts.items()}
 
     @property
     def tried(self) -> int:

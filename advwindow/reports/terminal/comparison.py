@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from advwindow.comparison import readable_tables
-from advwindow.reports.figures.comparison import numbers_of
+from advwindow.reports.reading.comparison_layers import numbers_of
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import printable, shorten
 

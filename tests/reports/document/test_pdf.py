@@ -21,9 +21,9 @@ HOSTILE = (
 def test_outline(pdf):
     titles = [title for level, title in outline(pdf) if level == 0]
     assert titles == [
-        "What happened", "Alignment with words, layer by layer", "Words, and what else?",
+        "What happened", "Accuracy and meaning, budget by budget", "Alignment with words, layer by layer", "Words, and what else?",
         "Drift: what each layer loses",
-        "True word or wrong word?", "Semantic half-life: the budget that halves the meaning", "Images",
+        "True word or wrong word?", "Semantic half-life: the budget that halves the meaning", "Concepts: how their geometry moves", "Images",
         "Word trace: what each layer says", "Concepts that lost most", "Where each concept's word comes from",
         "How to read this report", "Numbers behind the verdicts", "Provenance",
     ]  # fmt: skip
@@ -33,8 +33,11 @@ def test_first_page_answers_a_manager(pdf):
     first = pages(pdf)[0]
     for text in (
         "ADVWINDOW REPORT sample:efficientnet-lite0 under attack Images sample:imagenet · words glove-6b-50d · 21 Nov",
-        "What happened PGD L∞ 8/255 fools all 18 correctly classified images: accuracy falls from 90 % to 0 % (95 %",
-        "Meaning is eroded in 5 of them (blocks.12 to head)",
+        "What happened Does any of 6 attacks fool sample:efficientnet-lite0, and in which layers does meaning break? PGD L∞",
+        "PGD L∞ 8/255 fools all 18 correctly classified images: accuracy falls from 90 % to 0 % (95 %",
+        "meaning is eroded in 5 of them (blocks.12 to head)",
+        "Contents What happened",
+        "Provenance",
         "Keep in mind. Only 17 concepts: collapse is not claimed with fewer than 20.",
         "FGSM L∞ 4/255 90 % 70–97 % 30 % 15–52 % 4.0/255",
         "C&W L₂ smallest 90 % 70–97 % 60 % 39–78 % 0.83",

@@ -8,8 +8,9 @@ from advwindow.reports import save_figures
 from tests.reports.runs import ATTACKS, Shape, make_run
 
 CURVES = ["alignment", "two-vs-two", "drift", "beyond-noise", "one-vs-two"]
-NAMES = ["verdicts", "headline", "references", *CURVES]
-NARROW = [f"{name}-column" for name in ("verdicts", *CURVES, "references")]
+WHOLE = ["robustness", "collapse-map", "retention", "concept-map", "matrices"]
+NAMES = ["verdicts", "headline", *WHOLE[:2], "references", *CURVES, *WHOLE[2:]]
+NARROW = [f"{name}-column" for name in ("verdicts", *CURVES, "references", *WHOLE)]
 
 
 def test_every_figure_is_saved_in_three_formats_with_its_data(tmp_path):

@@ -59,6 +59,39 @@ def test_tensorboard_holds_the_curves(small, tmp_path):
     assert robust.value == pytest.approx(small.summary(spec)["robust_accuracy"])
 
 
+def test_events_of_a_killed_process_are_written_anew(small, tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    folder = tmp_path / "events"
+    with monkeypatch.context() as patched:
+        patched.setattr(SummaryWriter, "add_scalar", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            send(small, TensorBoardSink(folder))
+    assert list(folder.iterdir()) == []
+    spec = small.specs[0]
+    sent = send(small, TensorBoardSink(folder))
+    (whole,) = folder.glob(f"*{spec.cell_id}")
+    whole.rename(folder / f".tmp-0123abcd-{whole.name}")
+    assert (sent, send(small, TensorBoardSink(folder))) == (2, 1)
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_half_sent_run_of_mlflow_gives_way_to_the_whole(small, tmp_path, monkeypatch):
+    pytest.importorskip("mlflow")
+    import mlflow
+
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with monkeypatch.context() as patched:
+        patched.setattr(mlflow.MlflowClient, "set_terminated", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            send(small, MlflowSink(uri))
+    assert send(small, MlflowSink(uri)) == 2
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("advwindow").experiment_id
+    assert sorted(run.info.status for run in client.search_runs([experiment])) == ["FINISHED"] * 2
+
+
 def test_mlflow_holds_the_curves(small, tmp_path):
     pytest.importorskip("mlflow")
     uri = f"sqlite:///{tmp_path}/mlflow.db"

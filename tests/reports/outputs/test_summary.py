@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from advwindow.errors import IncompleteError
-from advwindow.reports.outputs.summary import Summary, summarise, summary_json, summary_schema
+from advwindow.reports.outputs.schema import Summary, summary_schema
+from advwindow.reports.outputs.summary import summarise, summary_json
 from tests.reports.runs import Shape, make_run
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "summary.schema.json"
@@ -13,6 +14,16 @@ SCHEMA = Path(__file__).parents[3] / "docs" / "summary.schema.json"
 
 def test_the_published_schema_is_that_of_the_code():
     assert SCHEMA.read_text(encoding="utf-8") == summary_schema()
+
+
+def test_every_part_and_field_is_described_and_nothing_else_is_allowed():
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    for part in (schema, *schema["$defs"].values()):
+        assert part["additionalProperties"] is False
+        assert part["description"]
+        assert set(part["required"]) == set(part["properties"])
+        for name, field in part["properties"].items():
+            assert field.get("description"), f"{part['title']}.{name}"
 
 
 def test_a_summary_fits_the_schema(run):
@@ -23,6 +34,7 @@ def test_a_summary_fits_the_schema(run):
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(json.loads(text))
     assert list(jsonschema.Draft202012Validator(schema).iter_errors({"schema_version": 2}))
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(json.loads(text) | {"more": 1}))
 
 
 def test_numbers_are_those_of_the_run(run, study):

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from advwindow.reports.reading.findings import answer, best_layer, caveats, harm, headline, places, tally, worst_layer
+from advwindow.attacks import Audit, Finding
+from advwindow.reports.reading.findings import (
+    answer,
+    best_layer,
+    caveats,
+    details,
+    harm,
+    headline,
+    places,
+    question,
+    tally,
+    worst_layer,
+)
 
 if TYPE_CHECKING:
     from advwindow.reports.reading.studies import Attacked, Study
@@ -62,15 +74,31 @@ def test_answer_tells_the_numbers(study):
     assert answer(study) == [
         (
             "PGD L∞ 8/255 fools all 18 correctly classified images: accuracy falls from 90 % to 0 % "
-            "(95 % interval 0–16 %). So do 2 of the 5 other attacks."
+            "(95 % interval 0–16 %), as under 2 of the 5 other attacks."
         ),
         (
-            "Of 17 layers, 11 are significantly aligned with words on clean images (blocks.6 to head). Meaning is "
-            f"eroded in 5 of them (blocks.12 to head): alignment falls from {clean:.2f} to {left:.2f} at head."
+            "Of 17 layers, 11 are significantly aligned with words on clean images (blocks.6 to head); meaning is "
+            f"eroded in 5 of them (blocks.12 to head), where alignment falls from {clean:.2f} to {left:.2f} at head, "
+            "and random noise of the same size moves no layer significantly."
         ),
-        "In 1 layer (head) fooled images look more like the wrong word than the true one.",
-        "Random noise of the same size moves no layer significantly.",
     ]
+
+
+def test_the_question_names_what_was_tried(study):
+    assert question(study) == (
+        "Does any of 6 attacks fool sample:efficientnet-lite0, and in which layers does meaning break?"
+    )
+    assert question(only(study, study.attacks[0])).startswith("Does FGSM L∞ 4/255 fool sample:efficientnet-lite0, and")
+
+
+def test_details_tell_of_wrong_words_and_of_the_audit(study):
+    wrong = "In 1 layer (head) fooled images look more like the wrong word than the true one."
+    assert details(replace(study, audits={})) == [wrong]
+    fired = Finding("S5", "warn", {}, "still rising")
+    passed = Finding("S1", "pass", {}, "fine")
+    audited = Audit("net", "pgd", "linf 8/255", "quick", 12, (passed, fired))
+    told = details(replace(study, audits={"PGD L∞ 8/255": audited}))[1]
+    assert told == f"Audit of PGD L∞ 8/255: 1 check passed, 1 warned (see S5, “{fired.title}”)."
 
 
 def test_answer_without_success(study):
@@ -84,8 +112,8 @@ def test_answer_without_success(study):
     ("values", "sentence"),
     [
         ({"verdict": "unanchored"}, "None of the 17 layers is significantly aligned with words even on clean images"),
-        ({"verdict": "intact"}, "In none of them does alignment fall significantly; the largest fall is from"),
-        ({"verdict": "collapsed"}, "Meaning is collapsed in all of them: alignment falls from"),
+        ({"verdict": "intact"}, "; in none of them does alignment fall significantly (the largest fall is from"),
+        ({"verdict": "collapsed"}, "; meaning is collapsed in all of them, where alignment falls from"),
         ({"verdict": "unanchored", "drift": None, "alignment": None}, "None of the 17 layers is significantly aligned"),
     ],
 )
@@ -94,8 +122,8 @@ def test_answer_by_verdict(study, values, sentence):
 
 
 def test_answer_tells_when_noise_does_it_too(study):
-    assert answer(only(study, changed(headline(study), "noise", verdict="eroded")))[-1] == (
-        "Random noise of the same size moves 17 layers significantly, too."
+    assert answer(only(study, changed(headline(study), "noise", verdict="eroded")))[-1].endswith(
+        ", and random noise of the same size moves 17 layers significantly, too."
     )
 
 

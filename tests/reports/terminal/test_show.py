@@ -38,6 +38,11 @@ def test_no_line_is_wider_than_the_terminal(tmp_path, width):
         assert max(len(line) for line in shown(run, width=width, **options).splitlines()) <= width
 
 
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_curves_are_thinned_only_where_columns_left_out_give_no_room(run, width):
+    assert "layers in" not in shown(run, width=width)
+
+
 def test_colours_only_where_they_are_wanted(run, monkeypatch):
     assert "\x1b[" in shown(run, color="standard")
     monkeypatch.setenv("NO_COLOR", "1")

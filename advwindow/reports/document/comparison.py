@@ -1,0 +1,45 @@
+"""The comparison as PDF: data and figures from the runs, typeset by typst; the same bytes from the same runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from advwindow.reports.document.typeset import typeset
+from advwindow.reports.figures.side_by_side import drawn_budgets, illustrate_comparison
+from advwindow.reports.reading.comparison import made, whole
+from advwindow.reports.style import render
+from advwindow.runs import write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from advwindow.comparison import Comparison
+
+
+def write_comparison_pdf(
+    comparison: Comparison, path: Path, *, certificates: Mapping[str, Mapping[str, Any]] | None = None
+) -> Path:
+    """Typeset a comparison: PDF/A-2a and PDF/UA-1, complete without network or installed fonts.
+
+    Args:
+        comparison: the whole.
+        path: where to; its folder is made.
+        certificates: on certified robustness, by the names of entries.
+
+    Raises:
+        UserError: the path cannot be written.
+    """
+    files: dict[str, bytes] = {}
+    figures: dict[str, Any] = {}
+    for shown in illustrate_comparison(comparison):
+        names = [f"figures/{shown.name}-{place}.svg" for place in range(len(shown.pieces))]
+        files |= {name: render(piece, "svg", selectable=True) for name, piece in zip(names, shown.pieces, strict=True)}
+        figures[shown.name] = {"files": names, **shown.words._asdict()}
+    undrawn = len(drawn_budgets(comparison)) < len(comparison.budgets)
+    data = {**whole(comparison, certificates=certificates), "figures": figures, "undrawn": undrawn}
+    files["data.json"] = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    when = int(made(comparison).timestamp())
+    write_bytes(path, typeset("comparison.typ", files, timestamp=when, shared=("house.typ",)))
+    return path

@@ -1,0 +1,257 @@
+"""The tables of a comparison as HTML, from the rows that its PDF sets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from advwindow.reports.page.markup import Markup, join, tag
+from advwindow.reports.page.tables import chip
+from advwindow.reports.style import MARKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_KINDS = ("clean", "oblivious", "adaptive", "black-box", "worst per image")
+_TINTS = 10
+_FOUND = {verdict: f"found {verdict}" for verdict in ("pass", "warn", "fail", "skipped")}
+_LETTERS = ", ".join(f"{mark.letter} {verdict}" for verdict, mark in MARKS.items())
+_CAPTIONS = {
+    "matrix": "Shares of all images that are classified correctly: clean, and whatever attacks do that do not know the "
+    "defence (oblivious), that do (adaptive), that only ask (black-box), and all together (worst per image). An image "
+    "that is misclassified when clean is not robust. Bars and brackets: 95 % intervals (Wilson), scale from 0 to "
+    "100 %. Rank with the 95 % interval of a bootstrap over images. Letters: layers by verdict under the strongest "
+    f"attack, {_LETTERS}; kept: clean alignment of the aligned layers that it leaves.",
+    "survival": "The verdict on every layer under the strongest attack, and what that attack leaves of the layer's "
+    "clean alignment with words, in per cent. Unanchored layers have nothing to lose and no number.",
+}
+_PAIRS = (
+    "{significant} of {all} differences are significant at 5 % (McNemar's exact test, adjusted over all pairs and "
+    "budgets by Holm's procedure). Difference of the shares of the same images with Newcombe's paired 95 % interval, "
+    "which is not adjusted; images that one of the two withstands alone."
+)
+_KEPT = (
+    "First minus second: clean alignment that the strongest attack leaves, in points of each network's own clean "
+    "alignment. Blue: the first keeps more; amber: the second. Only networks that share the names of their layers are "
+    "held against each other, and only layers that are aligned in both. There is no interval of these differences: "
+    "read them with those of single layers in layers.csv."
+)
+_THINNED = " Of many layers, evenly spaced ones."
+_COST = (
+    "Attacks at this very budget and of minimal norm, as far as seconds, passes and gradients go; the number of "
+    "attacks counts those within smaller budgets, too. Draws: forward passes that are averaged for each gradient of a "
+    "random defence."
+)
+_ATTACKS = (
+    "What each attack alone leaves, images it broke, and those among them that no other attack on that entry broke."
+)
+_AUDITS = "A pass means that signs of a broken attack or of masked gradients were looked for and not seen."
+
+
+def caption(name: str) -> Markup:
+    """What is said once about several tables."""
+    return tag("p", _CAPTIONS[name], class_="note")
+
+
+def matrix_table(shown: Mapping[str, Any], *, several: bool) -> Markup:
+    """Every entry at one budget, the best first."""
+    rank = [_head("rank")] if several else []
+    chips = [tag("th", chip(mark.letter), scope="col", class_="count") for mark in MARKS.values()]
+    heads = [*rank, _head("entry"), *(_head(f"{kind} %") for kind in _KINDS), *chips, _count("kept %"), _count("audit")]
+    rows = [
+        tag(
+            "tr",
+            *([tag("td", row["rank"], " ", tag("small", row["rank_span"]))] if several else []),
+            _entry(row["number"], row["name"]),
+            *(_share(values, worst=place == len(_KINDS) - 1) for place, values in enumerate(row["shares"])),
+            *(tag("td", str(count), class_="count" if count else "count none") for count in row["verdicts"]),
+            tag("td", row["kept"], class_="count"),
+            tag("td", tag("span", row["audit"], class_=_FOUND.get(row["audit"])), class_="count"),
+        )
+        for row in shown["rows"]
+    ]
+    return join([tag("h3", shown["budget"]), _table(heads, rows, class_="standing")])
+
+
+def survival_table(shown: Mapping[str, Any]) -> Markup:
+    """Verdict and rest of every layer, at one budget."""
+    heads = [tag("td"), *(tag("th", tag("span", name), scope="col") for name in shown["layers"])]
+    rows = [
+        tag(
+            "tr",
+            _entry(row["number"], row["name"]),
+            *(tag("td", *map(chip, cell["letters"]), tag("small", cell["text"])) for cell in row["cells"]),
+        )
+        for row in shown["rows"]
+    ]
+    return join([tag("h3", shown["budget"]), _table(heads, rows, class_="matrix survival")])
+
+
+def pair_table(shown: Mapping[str, Any]) -> Markup:
+    """Differences of robust accuracy at one budget."""
+    heads = [
+        *map(_head, ("first", "second")), _number("first − second, points"), _head("second better | first better"),
+        _count("only first : second"), *map(_number, ("p", "p, Holm")), _count("better"),
+    ]  # fmt: skip
+    rows = []
+    for row in shown["rows"]:
+        certain = " certain" if row["significant"] else ""
+        rows.append(
+            tag(
+                "tr",
+                *(_entry(number, name) for number, name in zip(row["numbers"], row["names"], strict=True)),
+                tag("td", tag("strong", row["difference"]), " ", tag("small", row["span"]), class_="number"),
+                tag("td", _bar([(value + 1) / 2 for value in row["bar"]], zero=True), class_="difference"),
+                tag("td", " : ".join(row["only"]), class_="count"),
+                tag("td", row["p"], class_="number"),
+                tag("td", row["p_holm"], class_=f"number{certain}"),
+                tag("td", row["better"], class_=f"count{certain}"),
+            )
+        )
+    told = _PAIRS.format(**{key: shown[key] for key in ("significant", "all")}) + _more(shown["left"], "pairs.csv")
+    return join([tag("h3", f"Robust accuracy, {shown['budget']}"), _figure(_table(heads, rows, class_="pairs"), told)])
+
+
+def kept_table(shown: Mapping[str, Any]) -> Markup:
+    """Differences of what is left of each layer, at one budget."""
+    heads = [_head("pair"), *map(_count, shown["layers"])]
+    rows = [
+        tag(
+            "tr",
+            tag("th", tag("strong", " − ".join(row["numbers"])), scope="row", title=" − ".join(row["names"])),
+            *(tag("td", cell["text"], class_=_tint(cell["tint"])) for cell in row["cells"]),
+        )
+        for row in shown["rows"]
+    ]
+    told = f"{_KEPT}{_THINNED if shown['thinned'] else ''}{_more(shown['left'], 'layers.csv')}"
+    return join([tag("h3", shown["budget"]), _figure(_table(heads, rows, class_="kept"), told)])
+
+
+def cost_table(rows: Sequence[Mapping[str, str]]) -> Markup:
+    """What each entry's attacks cost."""
+    names = ("attacks", "draws", "seconds", "forwards", "backwards")
+    heads = [*map(_head, ("entry", "budget")), *map(_number, ("attacks", "draws", "seconds", "passes", "gradients"))]
+    lines = [
+        tag(
+            "tr",
+            _entry(row["number"], row["name"]),
+            tag("td", row["budget"]),
+            *(tag("td", row[name], class_="number") for name in names),
+        )
+        for row in rows
+    ]
+    return _figure(_table(heads, lines), _COST)
+
+
+def attack_table(shown: Mapping[str, Any]) -> Markup:
+    """What each attack alone leaves, and what it cost."""
+    names = ("broken", "only", "seconds", "backwards")
+    heads = [
+        *map(_head, ("entry", "budget", "attack", "access")),
+        *map(_number, ("robust %", "broken", "by it alone", "seconds", "gradients")),
+    ]
+    lines = [
+        tag(
+            "tr",
+            _entry(row["number"], row["name"]),
+            *(tag("td", row[name]) for name in ("budget", "attack", "access")),
+            tag("td", row["robust"], " ", tag("small", row["span"]), class_="number"),
+            *(tag("td", row[name], class_="number") for name in names),
+        )
+        for row in shown["rows"]
+    ]
+    return _figure(_table(heads, lines), _ATTACKS + _more(shown["left"], "attacks.csv"))
+
+
+def audit_table(shown: Mapping[str, Any]) -> Markup:
+    """What audits found, entry by entry."""
+    heads = map(_head, ("entry", "attack", "verdict", "what warned or failed"))
+    lines = [
+        tag(
+            "tr",
+            _entry(row["number"], row["name"]),
+            tag("td", row["attack"], " ", tag("small", row["about"])),
+            tag("td", tag("span", row["verdict"], class_=_FOUND[row["verdict"]])),
+            tag("td", *map(_fired, row["fired"])) if row["fired"] else tag("td", f"none of {row['asked']}"),
+        )
+        for row in shown["rows"]
+    ]
+    without = f" Not audited: {', '.join(shown['without'])}." if shown["without"] else ""
+    return _figure(_table(heads, lines, class_="audit"), _AUDITS + without)
+
+
+def entry_table(rows: Sequence[Mapping[str, str]]) -> Markup:
+    """What the numbers stand for, in full."""
+    names = ("defense", "cells", "seeds", "draws", "run")
+    heads = [*map(_head, ("", "model", "defence", "cells", "seeds", "draws", "run"))]
+    lines = [
+        tag(
+            "tr",
+            tag("th", tag("strong", row["number"]), scope="row"),
+            tag("td", row["model"], tag("br"), tag("small", f"sha256 {row['hash']}")),
+            *(tag("td", row[name]) for name in names),
+        )
+        for row in rows
+    ]
+    return _table(heads, lines)
+
+
+def _fired(each: Mapping[str, str]) -> Markup:
+    return tag("p", tag("strong", each["code"]), f" {each['verdict']}: {each['summary']} ", tag("em", each["remedy"]))
+
+
+def _entry(number: str, name: str) -> Markup:
+    return tag("th", tag("b", number), name, scope="row", class_="entry")
+
+
+def _share(values: Mapping[str, Any] | None, *, worst: bool) -> Markup:
+    kind = "share worst" if worst else "share"
+    if values is None:
+        return tag("td", "–", class_=f"{kind} none")
+    if not worst:
+        return tag("td", values["text"], _bar(values["bar"]), class_=kind, title=values["span"])
+    return tag("td", tag("strong", values["text"]), " ", tag("small", values["span"]), _bar(values["bar"]), class_=kind)
+
+
+def _bar(values: Sequence[float], *, zero: bool = False) -> Markup:
+    low, middle, high = (round(100 * value, 2) for value in values)
+    return tag(
+        "svg",
+        tag("line", x1=0, x2=100, y1=5, y2=5, class_="rail"),
+        tag("line", x1=50, x2=50, y1=0, y2=10, class_="zero") if zero else Markup(),
+        tag("line", x1=low, x2=high, y1=5, y2=5, class_="interval"),
+        tag("circle", cx=middle, cy=5, r=4),
+        viewBox="-5 0 110 10",
+        class_="bar",
+        aria_hidden="true",
+    )
+
+
+def _tint(tint: float) -> str | None:
+    step = round(_TINTS * abs(tint))
+    return f"{'plus' if tint > 0 else 'tint'}-{step}" if step else None
+
+
+def _more(left: int, file: str) -> str:
+    return f" {left} more stand in {file}." if left else ""
+
+
+def _figure(body: Markup, told: str) -> Markup:
+    return tag("figure", body, tag("figcaption", told))
+
+
+def _table(heads: Iterable[str], rows: Iterable[str], **attributes: str) -> Markup:
+    """Wide tables move inside the page; those who use a keyboard can reach them."""
+    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), **attributes)
+    return tag("div", table, class_="scroller", tabindex=0)
+
+
+def _head(name: str) -> Markup:
+    return tag("th", name, scope="col")
+
+
+def _number(name: str) -> Markup:
+    return tag("th", name, scope="col", class_="number")
+
+
+def _count(name: str) -> Markup:
+    return tag("th", name, scope="col", class_="count")
