@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install attack test lint type bench clean
+.PHONY: help install attack gallery test lint type bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,6 +24,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 attack: $(STAMP)  ## attack the embedded network, look through the window, write the PDF
 	$(BIN)/advwindow attack attacks/quick.toml
+
+gallery: $(STAMP)  ## the pictures of the README, from the default run
+	$(BIN)/advwindow attack attacks/quick.toml --out runs/gallery
+	$(BIN)/python reports/gallery.py runs/gallery
 
 test: export OMP_NUM_THREADS = 1  # one worker for each core; more threads than cores are slower by far
 test: $(STAMP)  ## run the tests

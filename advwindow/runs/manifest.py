@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from typing import Any
 import torch
 
 PACKAGES = ("advwindow", "torch", "numpy", "scipy", "polars", "foolbox", "torchattacks", "timm", "torchvision")
+
+#: What must not be read in a report: ``postgresql://user:password@host``.
+_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]*@")
 
 
 def make_manifest(*, command: list[str] | None = None) -> dict[str, Any]:
@@ -28,7 +32,7 @@ def make_manifest(*, command: list[str] | None = None) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(argv),
+        "command": shlex.join(_PASSWORD.sub(r"\1***@", argument) for argument in argv),
         "versions": {"python": platform.python_version(), **package_versions()},
         "machine": {
             "system": f"{platform.system()} {platform.release()}",

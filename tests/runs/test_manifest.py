@@ -11,6 +11,13 @@ def test_manifest_is_plain_json_and_names_the_command():
     assert "torch" in manifest["versions"]
 
 
+def test_passwords_in_addresses_are_not_kept():
+    told = make_manifest(command=["advwindow", "--mlflow", "postgresql://me:s3cret@host:5432/db"])["command"]
+    assert told == "advwindow --mlflow 'postgresql://me:***@host:5432/db'"
+    plain = ["advwindow", "--mlflow", "sqlite:///a/b.db", "--images", "folder:a@b"]
+    assert make_manifest(command=plain)["command"] == " ".join(plain)
+
+
 def test_git_state_is_that_of_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert make_manifest()["git"] == {}
