@@ -3,10 +3,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+TRACKERS := .venv-trackers
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install attack gallery test lint type bench clean
+.PHONY: help install attack gallery test trackers lint type bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,6 +34,13 @@ test: export OMP_NUM_THREADS = 1  # one worker for each core; more threads than 
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not bench"
 
+trackers: $(STAMP)  ## test the MLflow sink, in an environment beside: it wants newer packages than torchattacks allows
+	$(PYTHON) -m venv $(TRACKERS)
+	$(BIN)/python -c 'import os, sysconfig; print(sysconfig.get_path("purelib"), os.getcwd(), sep="\n")' \
+	    > "$$($(TRACKERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
+	$(TRACKERS)/bin/python -m pip install --quiet "mlflow-skinny>=3.0" "sqlalchemy>=2.0" "alembic>=1.13"
+	$(TRACKERS)/bin/python -m pytest -n 0 -rs -m "not bench" tests/reports/outputs/test_sinks.py tests/cli/test_sending.py
+
 lint: $(STAMP)  ## style, format and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,4 +53,4 @@ bench: $(STAMP)  ## pairwise benchmarks, ratios of two things run alternately
 	$(BIN)/python -m pytest -m bench -s tests/bench
 
 clean:  ## remove the environment and caches; runs and reports stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(TRACKERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
