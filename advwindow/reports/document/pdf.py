@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from advwindow.reports.reading.studies import Study
     from advwindow.runs import RunDirectory
 
+_SHARED = ("house.typ", "tables.typ", "images.typ", "method.typ")
+
 
 def write_pdf(run: RunDirectory, path: Path) -> Path:
     """Typeset the report of a run: PDF/A-2a and PDF/UA-1, complete without network or installed fonts.
@@ -36,7 +38,8 @@ def write_pdf(run: RunDirectory, path: Path) -> Path:
     data = content.whole(run, studies)
     data["studies"] = [_study(study, f"study-{place}", files) for place, study in enumerate(studies)]
     files["data.json"] = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    write_bytes(path, typeset("report.typ", files, timestamp=int(content.created(run.manifest()).timestamp())))
+    when = int(content.created(run.manifest()).timestamp())
+    write_bytes(path, typeset("report.typ", files, timestamp=when, shared=_SHARED))
     return path
 
 
