@@ -100,12 +100,12 @@ def _compare(
     known = image_sets(runs)
     if not known:
         raise UserError("there is nothing to compare", got="targeted attacks only", expected="untargeted ones")
-    if images and images not in known:
+    if images and all(spec.images != images for run in runs for spec in run.specs):
         raise UserError("no run has these images", got=images, expected=", ".join(known))
     for chosen in [images] if images else known:
         comparison = compare_runs(runs, images=chosen)
         print_comparison(comparison, console)
-        found = {entry.name: certificates.get((entry.spec.subject, chosen)) for entry in comparison.entries}
+        found = {entry.name: certificates.get((entry.spec.subject, entry.spec.images)) for entry in comparison.entries}
         own = {name: each for name, each in found.items() if each}
         for name, each in own.items():
             console.print(certificate_sentence(name, each), highlight=False, markup=False)

@@ -40,8 +40,8 @@ def gate(
     wanted = read_policy(policy)
     directory = RunDirectory(run)
     decisions = judge(wanted, directory, baseline=RunDirectory(baseline) if baseline else None)
+    print_decisions(decisions, Console())  # first: what was found is not lost where a file cannot be written
     _write(decisions, directory, junit, summary)
-    print_decisions(decisions, Console())
     if not all(decision.passed for decision in decisions):
         raise typer.Exit(FAILED)
 
@@ -60,4 +60,5 @@ def _write(decisions: Sequence[Decision], run: RunDirectory, junit: Path | None,
             with Path(page).open("a", encoding="utf-8") as file:
                 file.write(markdown(decisions, run=name))
         except OSError as error:
-            raise UserError(f"cannot write the summary {page}", got=error.strerror or str(error)) from error
+            got, fix = error.strerror or str(error), "choose a file in a folder that is there"
+            raise UserError(f"cannot write the summary {page}", got=got, fix=fix) from error

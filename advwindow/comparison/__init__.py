@@ -3,8 +3,9 @@
 from advwindow.comparison.cards import card_json, cards
 from advwindow.comparison.comparable import check_comparable
 from advwindow.comparison.compare import TABLES, Comparison, compare_runs
-from advwindow.comparison.entries import ACCESSES, Access, Entry, Tested, image_sets, read_entries
+from advwindow.comparison.entries import ACCESSES, Access, Entry, Tested, read_entries
 from advwindow.comparison.export import FORMATS, export, markdown_text
+from advwindow.comparison.images import image_sets
 from advwindow.comparison.paired import Paired, holm, mcnemar, newcombe, paired
 from advwindow.comparison.pareto import pareto_front
 from advwindow.comparison.ranks import Ranks, ranks

@@ -30,7 +30,8 @@ def check_comparable(entries: Sequence[Entry]) -> tuple[str, ...]:
 
     Compared are images (names and labels, and pixels or the reference they were loaded from), seeds, budgets, attacks
     with all their parameters, and the window. An attack that did not know the defence has to be there for every
-    defended entry or for none. Number of draws and layers may differ, as they follow from model and defence.
+    defended entry or for none, and the cells of an entry have one window. Number of draws and layers may differ, as
+    they follow from model and defence.
 
     Args:
         entries: at least one.
@@ -42,6 +43,8 @@ def check_comparable(entries: Sequence[Entry]) -> tuple[str, ...]:
         UserError: they differ; the message names the first difference.
     """
     first = entries[0]
+    for entry in entries:
+        _check_own_window(entry)
     for other in entries[1:]:
         _check_images(first, other)
         _check_protocol(first, other, oblivious=False)
@@ -143,6 +146,19 @@ def _attack(cell: Tested) -> tuple[Hashable, str]:
     given = ", ".join(f"{name} {value}" for name, value in cell.spec.parameters.items())
     named = f"{cell.spec.attack} ({given})" if given else cell.spec.attack
     return (*cell.attack, _budget(cell)[0], cell.spec.seed), f"{named} {cell.budget} seed {cell.spec.seed}"
+
+
+def _check_own_window(entry: Entry) -> None:
+    for cell in entry.cells:
+        for field in _WINDOW:
+            one, two = getattr(entry.spec, field), getattr(cell.spec, field)
+            if one != two:
+                raise UserError(
+                    f"the layers of {entry.name} were seen through several windows, so their verdicts do not compare",
+                    got=f"{field} = {two} under {cell.spec.condition}",
+                    expected=f"{field} = {one} as under {entry.spec.condition}",
+                    fix="give each window a run of its own",
+                )
 
 
 def _check_window(first: Entry, other: Entry) -> None:

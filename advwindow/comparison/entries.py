@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from advwindow.attacks import NATIVE, Budget, complete_parameters, make_budgets
-from advwindow.errors import IncompleteError, UserError
+from advwindow.comparison.images import cells_on, image_sets
+from advwindow.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -141,17 +142,12 @@ def distinct(budgets: Iterable[Budget]) -> list[Budget]:
     return [found[key] for key in sorted(found, key=lambda key: (norms.index(key[0]), key[1]))]
 
 
-def image_sets(runs: Sequence[RunDirectory]) -> tuple[str, ...]:
-    """References of the image sets of the runs' untargeted cells: each can be compared by itself."""
-    return tuple(dict.fromkeys(spec.images for run in runs for spec in run.specs if not spec.target))
-
-
 def read_entries(runs: Sequence[RunDirectory], *, images: str = "") -> tuple[Entry, ...]:
     """Entries of finished runs in the order of their plans.
 
     Args:
         runs: at least one, each once.
-        images: reference of the image set that is wanted; all if empty.
+        images: a reference of the image set that is wanted; all if empty.
 
     Raises:
         UserError: no run, the same one twice, no untargeted cell, or cells of an entry that do not fit together.
@@ -159,8 +155,8 @@ def read_entries(runs: Sequence[RunDirectory], *, images: str = "") -> tuple[Ent
     """
     _check_runs(runs)
     groups: dict[tuple[int, str, str], list[CellSpec]] = {}
-    for place, run in enumerate(runs):
-        for spec in _wanted(run, images):
+    for place, specs in enumerate(cells_on(runs, images)):
+        for spec in specs:
             groups.setdefault((place, spec.subject, spec.images), []).append(spec)
     if not groups:
         raise UserError(
@@ -179,18 +175,6 @@ def _check_runs(runs: Sequence[RunDirectory]) -> None:
         raise UserError("a run is named twice", got=str(twice[0]), fix="name each run once")
     if not runs:
         raise UserError("there is nothing to compare", got="no run", fix="name at least one")
-
-
-def _wanted(run: RunDirectory, images: str) -> list[CellSpec]:
-    specs = [spec for spec in run.specs if not spec.target and images in {"", spec.images}]
-    missing = [spec for spec in specs if not run.is_done(spec)]
-    if missing:
-        raise IncompleteError(
-            f"the run {run.path} is not finished, and an attack that is missing may be the strongest",
-            got=f"{len(missing)} of {len(specs)} cells missing, the first {missing[0].subject}, {missing[0].condition}",
-            fix=f"advwindow attack {run.path / 'sweep.toml'} --out {run.path}",
-        )
-    return specs
 
 
 def _names(runs: Sequence[RunDirectory], keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], str]:

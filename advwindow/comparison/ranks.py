@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from advwindow.attacks import Budget
     from advwindow.comparison.entries import Entry
 
+# Entries of the largest array of draws (8 MB): many images under many entries have many patterns.
+_BLOCK = 2**20
+
 _BUDGET: dict[str, type[pl.DataType]] = {"norm": pl.String, "eps": pl.String, "eps_value": pl.Float64}
 RANKS: dict[str, type[pl.DataType]] = {
     **_BUDGET, "entry": pl.String, "robust": pl.Float64, "rank": pl.Int64, "rank_low": pl.Int64,
@@ -61,8 +64,12 @@ def resample(samples: NDArray[np.bool_], *, resamples: int, rng: np.random.Gener
         ``(resamples, k)`` counts between 0 and n.
     """
     patterns, times = np.unique(samples, axis=0, return_counts=True)
-    drawn = rng.multinomial(len(samples), times / times.sum(), size=resamples)
-    counts: NDArray[np.int64] = drawn @ patterns.astype(np.int64)
+    weights, shares = patterns.astype(np.int64), times / times.sum()
+    counts = np.empty((resamples, samples.shape[1]), np.int64)
+    step = max(1, _BLOCK // len(patterns))
+    for start in range(0, resamples, step):
+        part = counts[start : start + step]
+        part[:] = rng.multinomial(len(samples), shares, size=len(part)) @ weights
     return counts
 
 

@@ -29,15 +29,17 @@ def readable_tables(comparison: Comparison) -> dict[str, pl.DataFrame]:
         "Meaning": _table(comparison.matrix, _MEANING),
         "Attacks": _table(comparison.attacks, _ATTACKS),
         **({"Pairs": _table(comparison.pairs, _PAIRS)} if entries > 1 else {}),
-        **({"Ranks": _table(comparison.ranks.join(_on_front(comparison), on=_KEY), _RANKS)} if entries > 1 else {}),
+        **({"Ranks": _table(_ranked(comparison), _RANKS)} if entries > 1 else {}),
     }
 
 
 _KEY = ["norm", "eps", "entry"]
 
 
-def _on_front(comparison: Comparison) -> pl.DataFrame:
-    return comparison.front.select(*_KEY, "on_front", "front_share")
+def _ranked(comparison: Comparison) -> pl.DataFrame:
+    """Ranks, best first, with their place on the front."""
+    front = comparison.front.select(*_KEY, "on_front", "front_share")
+    return comparison.ranks.join(front, on=_KEY, maintain_order="left")
 
 
 def _table(frame: pl.DataFrame, columns: Mapping[str, Callable[[_Row], str]]) -> pl.DataFrame:
@@ -58,7 +60,12 @@ def _budget(row: _Row) -> str:
 
 
 def _percent(name: str, *, digits: int = 1) -> Callable[[_Row], str]:
-    return lambda row: ABSENT if row[name] is None else f"{100 * row[name]:.{digits}f}"
+    return lambda row: ABSENT if row[name] is None else _number(100 * row[name], f"z.{digits}f")
+
+
+def _number(value: float, how: str) -> str:
+    """With a true minus sign."""
+    return format(value, how).replace("-", "−")
 
 
 def _interval(name: str, *, low: str = "", high: str = "", signed: bool = False) -> Callable[[_Row], str]:
@@ -69,7 +76,7 @@ def _interval(name: str, *, low: str = "", high: str = "", signed: bool = False)
         share, *ends = (row[each] for each in names)
         if share is None:
             return ABSENT
-        middle, below, above = (format(100 * each, f"{sign}z.1f").replace("-", "−") for each in (share, *ends))
+        middle, below, above = (_number(100 * each, f"{sign}z.1f") for each in (share, *ends))
         return f"{middle} [{below}, {above}]"
 
     return show

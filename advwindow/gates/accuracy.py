@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,7 +12,7 @@ from advwindow.errors import UserError
 from advwindow.gates.baseline import check_attacks, check_images, counterpart
 from advwindow.gates.decision import Finding, compared, share
 from advwindow.gates.paired import paired_drop
-from advwindow.gates.selection import Group, attacked, grouped
+from advwindow.gates.selection import Group, attacked, grouped, reaches
 from advwindow.runs import wilson
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ def robust_accuracy_drop(gate: RobustAccuracyDrop, run: RunDirectory, baseline: 
 def _at_budget(group: Group, gate: RobustAccuracy | RobustAccuracyDrop) -> Group:
     """The cells at the gate's budget; a defence is not judged by attacks that never saw it, unless asked for."""
     cells = attacked(group, gate, eps=[gate.eps], minimal=True)
-    if not gate.access and all(spec.defense and spec.access == "oblivious" for spec in cells.cells):
+    whole = replace(cells, cells=tuple(spec for spec in cells.cells if reaches(spec, [gate.eps])))
+    if not gate.access and all(spec.defense and spec.access == "oblivious" for spec in whole.cells):
         raise UserError(
             f"{group} was attacked only without its defence",
-            got=_names(cells),
-            expected="an attack made on the defended model",
+            got=_names(whole),
+            expected=f"an attack made on the defended model at {gate.norm} {gate.eps}",
             fix='attack it adaptively, or say access = "oblivious" in the gate if that is what you mean',
         )
     return cells

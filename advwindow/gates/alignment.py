@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from advwindow.errors import UserError
-from advwindow.gates.baseline import attacked_alike, check_images, counterpart
+from advwindow.gates.baseline import WAYS, attacked_alike, check_images, counterpart
 from advwindow.gates.decision import Finding, compared, layers
 from advwindow.gates.layers import anchored
 from advwindow.gates.selection import attacked, grouped, titles
@@ -134,7 +134,7 @@ def _finding(about: str, changes: Sequence[AlignmentChange], gate: AlignmentDrop
 
 
 def _check_ways(now: CellSpec, before: CellSpec) -> None:
-    for way in ("pooling", "similarity", "measure"):
+    for way in WAYS:
         here, there = getattr(now, way), getattr(before, way)
         if here != there:
             raise UserError(f"the baseline has another {way}", got=there, expected=here)

@@ -25,7 +25,7 @@ def audits(gate: AuditGate, run: RunDirectory) -> Iterator[Finding]:
         UserError: a subject has no audit, or none of the checks could be made.
     """
     for group in grouped(run.specs, gate.subject):
-        for title, audit in _audits(run, group).items():
+        for title, audit in _audits(run, group):
             codes = chosen((finding.code for finding in audit), gate.checks, what="check of the audit")
             made = [each for each in audit if each.code in codes and each.verdict != "skipped"]
             if not made:
@@ -37,11 +37,11 @@ def audits(gate: AuditGate, run: RunDirectory) -> Iterator[Finding]:
             yield Finding(f"{group}, {title}", not bad, sentence + skipped)
 
 
-def _audits(run: RunDirectory, group: Group) -> dict[str, Audit]:
-    """The audits of a group's cells, by the attack that was audited."""
+def _audits(run: RunDirectory, group: Group) -> list[tuple[str, Audit]]:
+    """The audits of a group's cells, each with the attack that was audited."""
     names = titles(group)
-    found = {names[spec.cell_id]: run.audit(spec) for spec in group.cells}
-    known = {title: Audit.from_dict(plain) for title, plain in found.items() if plain is not None}
+    found = [(names[spec.cell_id], run.audit(spec)) for spec in group.cells]
+    known = [(title, Audit.from_dict(plain)) for title, plain in found if plain is not None]
     if not known:
         fix = "run advwindow attack again with --audit quick or full; finished cells are kept"
         raise UserError(f"{group} was not audited", fix=fix)

@@ -35,7 +35,7 @@ def verdicts(gate: Verdicts, run: RunDirectory) -> Iterator[Finding]:
     limit = _GRAVITY.index(Verdict(gate.no_worse_than))
     needed = (DRIFT_CONCEPTS, COLLAPSE_CONCEPTS)[limit]
     for about, spec in _cells(gate, run):
-        rows, left_out = anchored(run, spec, gate.layers)
+        rows, left_out = anchored(run, spec, gate.layers, or_hijacked=not gate.allow_hijacked)
         if rows[0]["concepts"] < needed:
             raise UserError(
                 f"{about} cannot show what the gate forbids, so it would always pass",
@@ -65,8 +65,16 @@ def retention(gate: Retention, run: RunDirectory) -> Iterator[Finding]:
         yield Finding(about, not failed, f"{counted}, least in {worst['layer']}: {told}{left_out}")
 
 
-def anchored(run: RunDirectory, spec: CellSpec, patterns: tuple[str, ...]) -> tuple[list[dict[str, Any]], str]:
+def anchored(
+    run: RunDirectory, spec: CellSpec, patterns: tuple[str, ...], *, or_hijacked: bool = False
+) -> tuple[list[dict[str, Any]], str]:
     """Rows of a cell's layers under attack that fit and have meaning to lose, and how many had none, in words.
+
+    Args:
+        run: where the cell is.
+        spec: the cell.
+        patterns: of layers.
+        or_hijacked: whether hijacked layers are kept, too: that test does not ask for an aligned geometry.
 
     Raises:
         UserError: a pattern fits no layer, or no layer that fits is aligned with words.
@@ -74,7 +82,7 @@ def anchored(run: RunDirectory, spec: CellSpec, patterns: tuple[str, ...]) -> tu
     table = run.table(spec, "layers").filter(pl.col("condition") == ATTACK)
     names = chosen(table["layer"], patterns, what="layer of the run")
     rows = [row for row in table.iter_rows(named=True) if row["layer"] in names]
-    kept = [row for row in rows if row["verdict"] != Verdict.UNANCHORED]
+    kept = [row for row in rows if row["verdict"] != Verdict.UNANCHORED or (or_hijacked and row["hijacked"])]
     if not kept:
         raise UserError(
             f"no layer that fits the gate is aligned with words in {spec.subject}, so there is nothing to judge",
@@ -94,7 +102,7 @@ def _cells(gate: Verdicts | Retention, run: RunDirectory) -> Iterator[tuple[str,
 
 
 def _is_bad(row: dict[str, Any], limit: int, *, allow_hijacked: bool) -> bool:
-    return _GRAVITY.index(Verdict(row["verdict"])) > limit or (row["hijacked"] and not allow_hijacked)
+    return row["verdict"] in _GRAVITY[limit + 1 :] or (row["hijacked"] and not allow_hijacked)
 
 
 def _verdict(row: dict[str, Any]) -> str:

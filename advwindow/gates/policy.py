@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 def _as_texts(value: object) -> object:
-    values = value if isinstance(value, list | tuple) else [value]
-    return tuple(dict.fromkeys(_as_text(each) for each in values))
+    values = [_as_text(each) for each in value] if isinstance(value, list | tuple) else [_as_text(value)]
+    # What is no text is left for the field to refuse: lists and tables cannot be keys.
+    return tuple(dict.fromkeys(values) if all(isinstance(each, str) for each in values) else values)
 
 
 def _as_text(value: object) -> object:
@@ -48,7 +49,8 @@ class Gate(BaseModel):
         subject: patterns (`fnmatch`) of ``MODEL`` or ``MODEL + DEFENSE``; each must fit.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Strict: true is no share, and "no" does not allow what false forbids.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = ""
     subject: Texts = ("*",)

@@ -24,7 +24,8 @@ def read_policy(path: Path) -> Policy:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"cannot read the policy {path}", got=error.strerror or str(error)) from error
+        got, fix = error.strerror or str(error), "name the TOML file that holds the gates, as in docs/gates.md"
+        raise UserError(f"cannot read the policy {path}", got=got, fix=fix) from error
     except ValueError as error:
         raise UserError(f"{path} is no policy", got=str(error), expected="TOML in UTF-8") from error
     return make_policy(text, source=str(path))

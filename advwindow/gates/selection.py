@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol
 
-from advwindow.attacks import MINIMAL, parse_eps
+from advwindow.attacks import MINIMAL, NATIVE, complete_parameters, parse_eps
 from advwindow.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def attacked(group: Group, wanted: Attacks, *, eps: Sequence[str] = (), minimal:
         wanted: norm, attacks and access.
         eps: epsilons, none for all.
         minimal: whether attacks at smaller epsilons, and those for the smallest perturbation, belong to every epsilon:
-            what they find lies within it.
+            what they find lies within it. Patterns must fit all the same what searched the whole epsilon.
 
     Raises:
         UserError: no cell is of that norm, access and epsilon, or a pattern fits no attack of those.
@@ -140,13 +141,26 @@ def attacked(group: Group, wanted: Attacks, *, eps: Sequence[str] = (), minimal:
         asked = " ".join([wanted.norm, ", ".join(missing or eps), wanted.access]).split()
         known = ", ".join(dict.fromkeys(spec.condition for spec in group.cells))
         raise UserError(f"no cell of {group} is of the gate's budget", got=" ".join(asked), expected=f"one of: {known}")
-    names = chosen((spec.attack for spec in cells), wanted.attack, what=f"attack on {group} of the gate's budget")
-    return replace(group, cells=tuple(spec for spec in cells if spec.attack in names))
+    whole = (spec.attack for spec in cells if reaches(spec, eps))
+    chosen(whole, wanted.attack, what=f"attack on {group} of the gate's budget")
+    return replace(group, cells=tuple(spec for spec in cells if fits(spec.attack, wanted.attack)))
+
+
+def reaches(spec: CellSpec, eps: Sequence[str]) -> bool:
+    """Whether a cell's attack searched one of these epsilons to its end, not only a smaller one; none are all."""
+    return not eps or spec.eps == MINIMAL or _size(spec.eps) in {_size(text) for text in eps}
 
 
 def same_attack(spec: CellSpec) -> tuple[object, ...]:
-    """What two cells have in common whose attack is the same; epsilons are compared as numbers."""
-    return (spec.attack, tuple(sorted(spec.parameters.items())), spec.norm, _size(spec.eps), spec.access)
+    """What two cells have in common whose attack is the same; epsilons are compared as numbers, defaults count."""
+    return (spec.attack, json.dumps(_parameters(spec), sort_keys=True), spec.norm, _size(spec.eps), spec.access)
+
+
+def _parameters(spec: CellSpec) -> Mapping[str, object]:
+    try:
+        return complete_parameters(spec.attack, spec.parameters) if spec.attack in NATIVE else spec.parameters
+    except UserError:  # a run of another version, whose defaults nobody knows here
+        return spec.parameters
 
 
 def _may_lie_within(eps: str, sizes: set[float | str]) -> bool:
@@ -158,11 +172,20 @@ def _size(eps: str) -> float | str:
 
 
 def titles(group: Group) -> dict[str, str]:
-    """What to call the group's cells; those of one condition bear their parameters, too."""
-    conditions = [spec.condition for spec in group.cells]
-    return {
-        spec.cell_id: spec.condition
-        if conditions.count(spec.condition) == 1
-        else f"{spec.condition} ({', '.join(f'{key} {value}' for key, value in spec.parameters.items())})"
-        for spec in group.cells
-    }
+    """What to call the group's cells; those of one condition bear their parameters, too, and whatever else differs."""
+    alike: dict[str, list[CellSpec]] = {}
+    for spec in group.cells:
+        alike.setdefault(spec.condition, []).append(spec)
+    return {spec.cell_id: _title(spec, alike[spec.condition]) for spec in group.cells}
+
+
+def _title(spec: CellSpec, alike: Sequence[CellSpec]) -> str:
+    plain = spec.model_dump(exclude={"parameters"})
+    other = {name: value for name, value in plain.items() if any(getattr(each, name) != value for each in alike)}
+    facts = (spec.parameters if len(alike) > 1 else {}) | other
+    told = ", ".join(f"{name} {_plain(value)}" for name, value in facts.items())
+    return f"{spec.condition} ({told})" if told else spec.condition
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from advwindow.runs.directory import RunDirectory
     from advwindow.runs.spec import CellSpec
 
-_SUBJECT = ("model", "images", "words", "seed", "attack", "norm", "parameters", "target", "access")
-_SCHEMA = dict.fromkeys(_SUBJECT, pl.String) | {"seed": pl.Int64} | HALF_LIVES
+_SUBJECT = ("model", "images", "words", "seed", "attack", "norm", "parameters", "target", "access", "draws")
+_SCHEMA = dict.fromkeys(_SUBJECT, pl.String) | {"seed": pl.Int64, "draws": pl.Int64} | HALF_LIVES
 
 
 def run_half_lives(run: RunDirectory) -> pl.DataFrame:
@@ -29,9 +29,9 @@ def run_half_lives(run: RunDirectory) -> pl.DataFrame:
 
     Returns:
         The columns of `advwindow.window.half_lives` with what was attacked in front: ``model, images, words, seed,
-        attack, norm, parameters`` (JSON), ``target, access``. No rows where no attack has several budgets. A layer
-        whose cells cannot be compared (computed on two machines, say, so that the clean images look different) has no
-        half-life; its ``text`` is ``not compared``, its ``note`` tells why.
+        attack, norm, parameters`` (JSON), ``target, access, draws``; ``model`` names the defence, too. No rows where no
+        attack has several budgets. A layer whose cells cannot be compared (computed on two machines, say, so that the
+        clean images look different) has no half-life; its ``text`` is ``not compared``, its ``note`` tells why.
     """
     return _curves(run, tuple(spec.cell_id for spec in run.done()))
 

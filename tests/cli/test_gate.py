@@ -112,3 +112,13 @@ def test_an_unfinished_run_exits_with_3(folder, call):
     assert code == 3
     assert "1 of 2 cells missing" in stderr
     assert stdout == ""
+
+
+@pytest.mark.parametrize("option", ["--junit", "--summary"])
+def test_what_was_found_is_told_even_where_no_file_can_be_written(folder, call, option):
+    (folder / "file").touch()
+    code, out, err = call("run", "--policy", "strict.toml", option, "file/gates", cwd=folder)
+    assert code == 2
+    assert "1 of 2 gates failed." in out
+    assert "cannot write" in err
+    assert "Fix: " in err

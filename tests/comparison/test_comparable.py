@@ -102,3 +102,11 @@ def test_few_images_are_told_and_many_are_not(tmp_path):
     assert any("Only 40 images" in note for note in compare_runs(runs(tmp_path, [cell(**A)])).notes)
     many = make_run(tmp_path / "many", [cell(**A, count=100)])
     assert compare_runs([many]).notes == ()
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_entry_seen_through_two_windows_is_refused(tmp_path, place):
+    mixed = [cell(**A), cell(**A, eps="4/255", pooling="max")]
+    groups = [mixed] if place == 0 else [[cell(**B), cell(**B, eps="4/255")], mixed]
+    with pytest.raises(UserError, match=r"sample:a were seen through several windows.*pooling = max under .* 4/255"):
+        compare_runs(runs(tmp_path, *groups))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from advwindow.attacks import NATIVE, Budget, Norm
-from advwindow.comparison import image_sets, read_entries
+from advwindow.comparison import read_entries
 from advwindow.comparison.entries import access_of, distinct
 from advwindow.errors import IncompleteError, UserError
 from tests.comparison.runs import COUNT, DEFENCE, cell, make_run
@@ -99,16 +99,6 @@ def test_runs_of_one_name_bear_their_paths(tmp_path):
     names = [entry.name for entry in read_entries(runs)]
     assert len(set(names)) == 2
     assert str(tmp_path / "one" / "run") in names[0]
-
-
-def test_image_sets_are_read_one_at_a_time(tmp_path):
-    cells = [cell(), cell(images="npz:y.npz", images_sha256="d" * 64, count=5)]
-    run = make_run(tmp_path / "run", cells)
-    assert image_sets([run]) == ("npz:x.npz", "npz:y.npz")
-    (entry,) = read_entries([run], images="npz:y.npz")
-    assert len(entry.ids) == 5
-    with pytest.raises(UserError, match=r"no untargeted cell on npz:z\.npz.*choose images among npz:x\.npz, npz:y"):
-        read_entries([run], images="npz:z.npz")
 
 
 def test_nothing_to_compare(tmp_path):

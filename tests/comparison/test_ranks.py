@@ -1,3 +1,6 @@
+import tracemalloc
+from importlib import import_module
+
 import numpy as np
 import pytest
 from scipy.stats import binom, rankdata
@@ -106,3 +109,19 @@ def test_the_same_seed_gives_the_same_tables(tmp_path):
     assert one.ranks.equals(two.ranks)
     assert one.front.equals(two.front)
     assert not one.ranks.equals(other.ranks)
+
+
+def test_draws_in_blocks_are_the_same_draws(monkeypatch):
+    robust = np.random.default_rng(0).random((60, 8)) < 0.5
+    whole = resample(robust, resamples=50, rng=rng())
+    monkeypatch.setattr(import_module("advwindow.comparison.ranks"), "_BLOCK", 200)
+    assert (resample(robust, resamples=50, rng=rng()) == whole).all()
+
+
+def test_memory_does_not_grow_with_images_and_resamples():
+    robust = np.random.default_rng(0).random((4000, 24)) < 0.5
+    tracemalloc.start()
+    resample(robust, resamples=2000, rng=rng())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 24e6  # all draws at once would take 64 MB

@@ -1,5 +1,5 @@
 from advwindow.comparison import compare_runs, readable_tables
-from advwindow.comparison.readable import _interval
+from advwindow.comparison.readable import _interval, _percent
 from tests.comparison.runs import DEFENCE, cell, make_run, strong_looking
 
 
@@ -31,6 +31,8 @@ def test_no_difference_has_no_sign_of_minus(tmp_path):
 def test_what_rounds_to_nothing_has_no_sign_of_minus():
     show = _interval("d", low="low", high="high", signed=True)
     assert show({"d": -0.0002, "low": -0.0104, "high": 0.01}) == "+0.0 [−1.0, +1.0]"
+    whole = _percent("d", digits=0)
+    assert [whole({"d": share}) for share in (-0.002, -0.02, None)] == ["0", "−2", "–"]
 
 
 def test_a_single_entry_has_no_pairs(tmp_path):

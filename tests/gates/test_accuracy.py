@@ -164,3 +164,22 @@ def test_more_attacks_and_draws_than_the_baseline_had_may_only_harm(tmp_path):
     now = build(tmp_path / "now", cell("rrrf", draws=8), cell("rrfr", attack="square"))
     then = build(tmp_path / "then", cell("rrrr", images="renamed"))
     assert "50.0 % of 4 images" in str(findings(drop(), now, then)[0])
+
+
+def test_an_attack_at_a_smaller_epsilon_alone_is_none_at_the_budget(tmp_path):
+    run = build(tmp_path / "run", cell("rfff"), cell("rrrr", attack="square", eps="1/255"))
+    assert "25.0 % " in str(findings(robust(), run)[0])
+    with pytest.raises(UserError, match=r"of the gate's budget fits the pattern: got 'square'. Fix: Known: pgd"):
+        findings(robust(attack="square"), run)
+
+
+def test_a_defence_needs_an_attack_that_knows_it_at_the_very_budget(tmp_path):
+    run = build(tmp_path / "run", cell("rrrr", **BLIND), cell("rrrr", eps="1/255", **JPEG))
+    with pytest.raises(UserError, match=r"only without its defence.*expected an attack .* at linf 8/255"):
+        findings(robust(), run)
+
+
+def test_defaults_of_an_attack_count_whether_written_or_not(tmp_path):
+    now = build(tmp_path / "now", cell("rrrr", parameters={"steps": 20, "restarts": 1}))
+    then = build(tmp_path / "then", cell("rrrr", parameters={"steps": 20}))
+    assert "0 lost and 0 gained" in str(findings(drop(), now, then)[0])

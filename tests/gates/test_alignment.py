@@ -137,3 +137,11 @@ def test_a_layer_that_lost_its_anchor_since_the_baseline_is_judged(tmp_path):
     lost = layers({"layer": "a", "verdict": "unanchored"}, {"layer": "b"})
     run, baseline = build(tmp_path / "a", cell(table=lost)), build(tmp_path / "b", cell())
     assert findings(gate(), run, baseline)[0].sentence.startswith("2 layers")
+
+
+def test_of_several_windows_of_the_baseline_the_same_one_is_taken(tmp_path):
+    now, other = noise_evidence(0), noise_evidence(1)
+    run = build(tmp_path / "now", cell(evidence=now))
+    base = build(tmp_path / "then", cell(evidence=other, pooling="max"), cell(evidence=now))
+    (finding,) = findings(gate(), run, base)
+    assert "drop 0.000 [" in str(finding)

@@ -55,3 +55,15 @@ def test_no_audit_and_nothing_but_skipped_checks_are_errors(tmp_path):
         judged(audited(tmp_path), more='checks = "S4"')
     with pytest.raises(UserError, match="no check of the audit fits the pattern: got 'S99'"):
         judged(audited(tmp_path / "b"), more='checks = ["S1", "S99"]')
+
+
+@pytest.mark.parametrize("first", [FOUND, FOUND[:1]])
+def test_cells_of_the_same_attack_seen_in_several_ways_keep_their_audits(tmp_path, first):
+    run = build(tmp_path / "run", cell(pooling="max"), cell())
+    for spec, found in zip(run.specs, (first, FOUND[:1] if first is FOUND else FOUND), strict=True):
+        run.save_audit(spec, Audit("net", "pgd", "linf 8/255", "quick", 4, found).to_dict())
+    (decision,) = judge(make_policy('[[audit]]\nno_worse_than = "warn"'), run)
+    assert [each.passed for each in decision.findings] == [first is not FOUND, first is FOUND]
+    assert [each.about.partition(", ")[2] for each in decision.findings] == [
+        f"pgd linf 8/255 (steps 10, pooling {pooling})" for pooling in ("max", "mean")
+    ]

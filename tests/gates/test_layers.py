@@ -117,3 +117,13 @@ def test_retention_that_the_data_do_not_bound_fails(tmp_path):
     (finding,) = findings(retention(0.0), run)
     assert not finding.passed
     assert "b: retention 90.0 %, not bounded from below by the data" in finding.sentence
+
+
+def test_a_hijacked_layer_is_told_even_where_its_geometry_is_not_aligned(tmp_path):
+    run = run_of(tmp_path, {"layer": "a", "verdict": "unanchored", "hijacked": True}, {"layer": "b"})
+    (finding,) = findings(verdicts(), run)
+    assert not finding.passed
+    assert finding.sentence.startswith("1 of 2 layers: a unanchored, hijacked (")
+    (allowed,) = findings(verdicts(allow_hijacked="true"), run)
+    assert allowed.passed
+    assert allowed.sentence == "1 layer, none worse than eroded (1 more not aligned with words even without attack)"

@@ -69,11 +69,61 @@ def test_a_run_may_be_given_in_any_way(run):
         (plot.drift, {"study": "x"}, "no such study"),
         (plot.drift, {"width": "wide"}, "unknown width"),
         (plot.references, {"condition": "dirty"}, "unknown condition"),
+        (plot.robustness, {"norm": "l1"}, "no attack of this run is in this norm"),
+        (plot.retention, {"norm": "l2"}, "no attack of this run is in this norm"),
+        (plot.retention, {"layer": "nowhere"}, "no such layer in this figure"),
+        (plot.concept_map, {"layer": "nowhere"}, "no such layer in this run"),
+        (plot.matrices, {"layer": "nowhere"}, "no such layer in this run"),
+        (plot.matrices, {"width": "wide"}, "unknown width"),
     ],
 )
 def test_mistakes_are_told(run, draw, options, message):
     with pytest.raises(UserError, match=message):
         draw(run, **options)
+
+
+def test_a_run_of_single_budgets_has_no_retention(tmp_path):
+    run = make_run(tmp_path / "run", Shape(attacks=ATTACKS[3:4], layers=("in", "mid", "out")))
+    with pytest.raises(UserError, match="nothing to draw"):
+        plot.retention(run)
+
+
+def test_norms_and_layers_are_chosen_by_name(study):
+    l2 = plot.robustness(study, norm="l2")
+    assert {"PGD", "C&W"} <= {each.get_label() for each in l2.get_lines()}
+    assert "FGSM" in {each.get_label() for each in plot.robustness(study).get_lines()}
+    shown = plot.retention(study).get_legend().get_title().get_text()
+    assert plot.retention(study, layer=shown).get_legend().get_title().get_text() == shown
+
+
+def test_an_attack_has_one_colour_in_all_figures(study):
+    colors = [line(draw(study), "PGD").get_color() for draw in (plot.robustness, plot.retention)]
+    assert colors[0] == colors[1] == line(plot.robustness(study, norm="l2"), "PGD").get_color()
+    assert colors[0] not in {plot.COLORS["clean"], plot.COLORS["noise"]}
+
+
+@pytest.mark.parametrize(("width", "millimetres"), [("column", 89), ("page", 170)])
+def test_matrices_are_four_panels_of_a_new_figure(study, width, millimetres):
+    panels = plot.matrices(study, width=width)
+    figure = panels[0].figure
+    assert [panel in figure.axes for panel in panels] == [True] * 4
+    assert figure.get_size_inches()[0] * 25.4 == pytest.approx(millimetres)
+    assert all(panel.has_data() for panel in panels)
+
+
+def test_matrices_are_drawn_into_four_given_axes(study):
+    figure = Figure()
+    panels = list(figure.subplots(2, 2).flat)
+    before = dict(mpl.rcParams)
+    assert plot.matrices(study, panels, layer=study.names[-1]) == panels
+    assert all(panel.has_data() for panel in panels)
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 5])
+def test_matrices_want_four_axes(study, count):
+    with pytest.raises(UserError, match="four panels"):
+        plot.matrices(study, [Figure().add_subplot() for _ in range(count)])
 
 
 def test_studies_are_chosen_by_their_titles(tmp_path):
@@ -85,7 +135,7 @@ def test_studies_are_chosen_by_their_titles(tmp_path):
 @pytest.mark.parametrize("draw", ALL)
 def test_many_layers_and_strange_names_are_drawn(tmp_path, draw):
     layers = ("$x_", "#a", "<b>&", "😀水", "مرحبا", "\x07", "L" * 200, *(f"layer.{place}" for place in range(90)))
-    run = make_run(tmp_path / "run", Shape(layers=layers, attacks=ATTACKS[3:4]))
+    run = make_run(tmp_path / "run", Shape(layers=layers, attacks=ATTACKS[2:4]))  # one at two budgets
     assert b"<svg" in render(draw(run).figure, "svg")
 
 

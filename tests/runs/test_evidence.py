@@ -7,7 +7,7 @@ def test_one_layer_is_read_as_it_is_in_the_whole(tmp_path):
     run = make_run(tmp_path / "run", Shape(attacks=ATTACKS[2:4]))
     spec = run.specs[0]
     whole = Evidence.from_arrays(*run.arrays(spec, "grams"))
-    layer = whole.layers[1]
+    layer = list(whole.layers)[1]
     part = layer_evidence(run, spec, layer)
     assert list(part.layers) == [layer]
     wanted = {key: array for key, array in whole.arrays()[0].items() if f"/{layer}/" in key}

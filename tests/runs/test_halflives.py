@@ -44,7 +44,7 @@ def test_it_is_half_lives_of_the_stored_grams(tmp_path):
     assert late["text"].count("/255") == 3
     assert json.loads(late["parameters"]) == {"steps": 10}
     assert found.columns == [
-        *("model", "images", "words", "seed", "attack", "norm", "parameters", "target", "access"),
+        *("model", "images", "words", "seed", "attack", "norm", "parameters", "target", "access", "draws"),
         *expected.columns,
     ]
 
@@ -60,7 +60,10 @@ def test_the_measure_is_that_of_the_cells(tmp_path):
 
 
 def test_every_attack_by_itself_whatever_the_order(tmp_path):
-    kinds = [{}, {"seed": 1}, {"target": "runner-up"}, {"parameters": {"steps": 3}}, {"norm": "l2"}]
+    kinds = [
+        {}, {"seed": 1}, {"target": "runner-up"}, {"parameters": {"steps": 3}}, {"norm": "l2"}, {"draws": 8},
+        {"access": "oblivious", "defense": "jpeg?quality=75"}, {"defense": "jpeg?quality=75"},
+    ]  # fmt: skip
     cells = [
         (spec(**kind, eps=eps if kind.get("norm") != "l2" else f"{share}"), at(share))
         for eps, share in reversed(SHARES.items())
@@ -68,10 +71,22 @@ def test_every_attack_by_itself_whatever_the_order(tmp_path):
     ]
     found = run_half_lives(stored(tmp_path / "run", cells))
     assert len(found) == 2 * len(kinds)
-    assert found.select("seed", "target", "parameters", "norm").n_unique() == len(kinds)
+    told = ("model", "seed", "target", "parameters", "norm", "access", "draws")
+    assert found.select(told).n_unique() == len(kinds)
     texts = {row["norm"]: row["text"] for row in found.iter_rows(named=True) if row["layer"] == "late"}
     assert "/255" in texts["linf"]
     assert "/255" not in texts["l2"]
+
+
+def test_attacks_that_differ_in_draws_alone_have_their_own(tmp_path):
+    cells = [
+        (spec(eps=eps, draws=draws), at(share * less))
+        for draws, less in ((1, 1.0), (8, 0.5))
+        for eps, share in SHARES.items()
+    ]
+    late = run_half_lives(stored(tmp_path / "run", cells)).filter(layer="late")
+    assert late["draws"].to_list() == [1, 8]
+    assert late["text"].n_unique() == 2
 
 
 def test_one_budget_the_smallest_and_unfinished_cells_do_not_count(tmp_path):

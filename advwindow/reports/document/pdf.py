@@ -9,6 +9,7 @@ from advwindow.reports.document.typeset import typeset
 from advwindow.reports.figures.illustrations import illustrate
 from advwindow.reports.figures.pictures import examples
 from advwindow.reports.reading import content
+from advwindow.reports.reading.provenance import created
 from advwindow.reports.reading.studies import read_studies
 from advwindow.reports.style import render
 from advwindow.runs import write_bytes
@@ -38,7 +39,7 @@ def write_pdf(run: RunDirectory, path: Path) -> Path:
     data = content.whole(run, studies)
     data["studies"] = [_study(study, f"study-{place}", files) for place, study in enumerate(studies)]
     files["data.json"] = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    when = int(content.created(run.manifest()).timestamp())
+    when = int(created(run.manifest()).timestamp())
     write_bytes(path, typeset("report.typ", files, timestamp=when, shared=_SHARED))
     return path
 

@@ -40,7 +40,8 @@ def illustrate(study: Study) -> list[Illustration]:
     return [
         Illustration("verdicts", strips, captions.verdict_words(study), verdict_data(layers)),
         _headline(study),
-        *(Illustration(*each) for each in (*robustness_illustration(study), *collapse_map_illustration(study))),
+        *robustness_illustration(study),
+        *collapse_map_illustration(study),
         *_references(study),
         *(
             Illustration(
@@ -51,7 +52,7 @@ def illustrate(study: Study) -> list[Illustration]:
             )
             for name, kind in drawable_curves(study).items()
         ),
-        *(Illustration(*each) for each in retention_illustration(study)),
+        *retention_illustration(study),
         *map_illustration(study),
         *matrices_illustration(study),
     ]

@@ -86,7 +86,8 @@ def without_password(text: str) -> str:
         >>> without_password("postgresql://me:secret@host/db")
         'postgresql://me:***@host/db'
     """
-    return re.sub(r"(://[^/@\s:]*):[^/@\s]*@", r"\1:***@", text)
+    plain = re.sub(r"(://[^/@\s:]*):[^/\s]*@", r"\1:***@", text)
+    return re.sub(r"([?&](?:password|passwd|pwd|token)=)[^&\s'\"]+", r"\1***", plain, flags=re.IGNORECASE)
 
 
 def _option(name: str, value: str) -> str:

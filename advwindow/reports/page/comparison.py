@@ -5,22 +5,20 @@ The file asks the network for nothing, runs no script, and its policy forbids it
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from advwindow.reports.figures.side_by_side import against_depth, drawn_budgets, front
 from advwindow.reports.page import comparison_tables as tables
+from advwindow.reports.page.cells import caution
 from advwindow.reports.page.drawing import draw
 from advwindow.reports.page.markup import Markup, join, tag
-from advwindow.reports.page.sections import Section
+from advwindow.reports.page.sheet import Section, sheet
 from advwindow.reports.page.tables import provenance_table
 from advwindow.reports.reading.comparison import whole
 from advwindow.runs import write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from advwindow.comparison import Comparison
@@ -45,48 +43,10 @@ def write_comparison_html(
     data = whole(comparison, certificates=certificates)
     figures = {shown.name: shown for shown in (*front(comparison), *against_depth(comparison))}
     undrawn = len(drawn_budgets(comparison)) < len(comparison.budgets)
-    write_bytes(path, _page(data, _sections(data, figures, undrawn=undrawn)).encode())
+    sections = _sections(data, figures, undrawn=undrawn)
+    page = sheet(data, sections, kind="advwindow comparison", styles=["page.css", "comparison.css"])
+    write_bytes(path, page.encode())
     return path
-
-
-def _page(data: Mapping[str, Any], sections: Sequence[Section]) -> str:
-    styles = [_piece("page.css"), _piece("comparison.css")]
-    policy = (
-        f"default-src 'none'; img-src data:; style-src {' '.join(map(_hash, styles))}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("meta", name="description", content=data["description"]),
-        tag("title", data["title"]),
-        *(tag("style", Markup(style)) for style in styles),
-    )
-    about = f"Images {data['images']} · words {data['words']} · {data['date']}"
-    links = [tag("li", tag("a", section.title, href=f"#{section.key}")) for section in sections]
-    contents = tag("details", tag("summary", "Contents"), tag("ol", *links), open="")
-    body = tag(
-        "body",
-        tag("a", "Skip to the report", href="#verdict", class_="skip"),
-        tag(
-            "header",
-            tag("p", "advwindow comparison", class_="brand"),
-            tag("h1", data["title"]),
-            tag("p", about, class_="about"),
-        ),
-        tag(
-            "div",
-            tag("nav", contents, aria_label="Contents"),
-            tag("main", *(section.render() for section in sections)),
-            class_="sheet",
-        ),
-        tag("footer", f"advwindow · plan {data['plan']}"),
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
 def _sections(data: Mapping[str, Any], figures: Mapping[str, Illustration], *, undrawn: bool) -> list[Section]:
@@ -113,14 +73,11 @@ def _sections(data: Mapping[str, Any], figures: Mapping[str, Illustration], *, u
 
 
 def _verdict(data: Mapping[str, Any]) -> Markup:
-    notes = (
-        tag("p", tag("strong", "Keep in mind. "), " ".join(data["notes"]), class_="note") if data["notes"] else Markup()
-    )
     answer = tag(
         "div",
         tag("p", " ".join(data["answer"]), class_="answer"),
         tag("p", f"{data['facts']}.", class_="note"),
-        notes,
+        caution(data["notes"]),
         class_="answers",
     )
     warnings = (
@@ -163,11 +120,3 @@ def _drawn(illustration: Illustration) -> Markup:
         tag("figcaption", illustration.words.caption),
         tag("p", illustration.words.alt, id=key, class_="unseen"),
     )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _piece(name: str) -> str:
-    return resources.files("advwindow.reports.page").joinpath(name).read_text(encoding="utf-8")

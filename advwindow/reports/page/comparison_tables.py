@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from advwindow.reports.page.cells import bar, chip, count_head, figure, head, number_head, table
 from advwindow.reports.page.markup import Markup, join, tag
-from advwindow.reports.page.tables import chip
 from advwindow.reports.style import MARKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _KINDS = ("clean", "oblivious", "adaptive", "black-box", "worst per image")
 _TINTS = 10
@@ -54,9 +54,16 @@ def caption(name: str) -> Markup:
 
 def matrix_table(shown: Mapping[str, Any], *, several: bool) -> Markup:
     """Every entry at one budget, the best first."""
-    rank = [_head("rank")] if several else []
+    rank = [head("rank")] if several else []
     chips = [tag("th", chip(mark.letter), scope="col", class_="count") for mark in MARKS.values()]
-    heads = [*rank, _head("entry"), *(_head(f"{kind} %") for kind in _KINDS), *chips, _count("kept %"), _count("audit")]
+    heads = [
+        *rank,
+        head("entry"),
+        *(head(f"{kind} %") for kind in _KINDS),
+        *chips,
+        count_head("kept %"),
+        count_head("audit"),
+    ]
     rows = [
         tag(
             "tr",
@@ -69,7 +76,7 @@ def matrix_table(shown: Mapping[str, Any], *, several: bool) -> Markup:
         )
         for row in shown["rows"]
     ]
-    return join([tag("h3", shown["budget"]), _table(heads, rows, class_="standing")])
+    return join([tag("h3", shown["budget"]), table(heads, [tag("tbody", *rows)], class_="standing")])
 
 
 def survival_table(shown: Mapping[str, Any]) -> Markup:
@@ -83,14 +90,14 @@ def survival_table(shown: Mapping[str, Any]) -> Markup:
         )
         for row in shown["rows"]
     ]
-    return join([tag("h3", shown["budget"]), _table(heads, rows, class_="matrix survival")])
+    return join([tag("h3", shown["budget"]), table(heads, [tag("tbody", *rows)], class_="matrix survival")])
 
 
 def pair_table(shown: Mapping[str, Any]) -> Markup:
     """Differences of robust accuracy at one budget."""
     heads = [
-        *map(_head, ("first", "second")), _number("first − second, points"), _head("second better | first better"),
-        _count("only first : second"), *map(_number, ("p", "p, Holm")), _count("better"),
+        *map(head, ("first", "second")), number_head("first − second, points"), head("second better | first better"),
+        count_head("only first : second"), *map(number_head, ("p", "p, Holm")), count_head("better"),
     ]  # fmt: skip
     rows = []
     for row in shown["rows"]:
@@ -100,7 +107,7 @@ def pair_table(shown: Mapping[str, Any]) -> Markup:
                 "tr",
                 *(_entry(number, name) for number, name in zip(row["numbers"], row["names"], strict=True)),
                 tag("td", tag("strong", row["difference"]), " ", tag("small", row["span"]), class_="number"),
-                tag("td", _bar([(value + 1) / 2 for value in row["bar"]], zero=True), class_="difference"),
+                tag("td", bar([(value + 1) / 2 for value in row["bar"]], zero=True), class_="difference"),
                 tag("td", " : ".join(row["only"]), class_="count"),
                 tag("td", row["p"], class_="number"),
                 tag("td", row["p_holm"], class_=f"number{certain}"),
@@ -108,12 +115,17 @@ def pair_table(shown: Mapping[str, Any]) -> Markup:
             )
         )
     told = _PAIRS.format(**{key: shown[key] for key in ("significant", "all")}) + _more(shown["left"], "pairs.csv")
-    return join([tag("h3", f"Robust accuracy, {shown['budget']}"), _figure(_table(heads, rows, class_="pairs"), told)])
+    return join(
+        [
+            tag("h3", f"Robust accuracy, {shown['budget']}"),
+            figure(table(heads, [tag("tbody", *rows)], class_="pairs"), told),
+        ]
+    )
 
 
 def kept_table(shown: Mapping[str, Any]) -> Markup:
     """Differences of what is left of each layer, at one budget."""
-    heads = [_head("pair"), *map(_count, shown["layers"])]
+    heads = [head("pair"), *map(count_head, shown["layers"])]
     rows = [
         tag(
             "tr",
@@ -123,13 +135,13 @@ def kept_table(shown: Mapping[str, Any]) -> Markup:
         for row in shown["rows"]
     ]
     told = f"{_KEPT}{_THINNED if shown['thinned'] else ''}{_more(shown['left'], 'layers.csv')}"
-    return join([tag("h3", shown["budget"]), _figure(_table(heads, rows, class_="kept"), told)])
+    return join([tag("h3", shown["budget"]), figure(table(heads, [tag("tbody", *rows)], class_="kept"), told)])
 
 
 def cost_table(rows: Sequence[Mapping[str, str]]) -> Markup:
     """What each entry's attacks cost."""
     names = ("attacks", "draws", "seconds", "forwards", "backwards")
-    heads = [*map(_head, ("entry", "budget")), *map(_number, ("attacks", "draws", "seconds", "passes", "gradients"))]
+    heads = [*map(head, ("entry", "budget")), *map(number_head, ("attacks", "draws", "seconds", "passes", "gradients"))]
     lines = [
         tag(
             "tr",
@@ -139,15 +151,15 @@ def cost_table(rows: Sequence[Mapping[str, str]]) -> Markup:
         )
         for row in rows
     ]
-    return _figure(_table(heads, lines), _COST)
+    return figure(table(heads, [tag("tbody", *lines)]), _COST)
 
 
 def attack_table(shown: Mapping[str, Any]) -> Markup:
     """What each attack alone leaves, and what it cost."""
     names = ("broken", "only", "seconds", "backwards")
     heads = [
-        *map(_head, ("entry", "budget", "attack", "access")),
-        *map(_number, ("robust %", "broken", "by it alone", "seconds", "gradients")),
+        *map(head, ("entry", "budget", "attack", "access")),
+        *map(number_head, ("robust %", "broken", "by it alone", "seconds", "gradients")),
     ]
     lines = [
         tag(
@@ -159,12 +171,12 @@ def attack_table(shown: Mapping[str, Any]) -> Markup:
         )
         for row in shown["rows"]
     ]
-    return _figure(_table(heads, lines), _ATTACKS + _more(shown["left"], "attacks.csv"))
+    return figure(table(heads, [tag("tbody", *lines)]), _ATTACKS + _more(shown["left"], "attacks.csv"))
 
 
 def audit_table(shown: Mapping[str, Any]) -> Markup:
     """What audits found, entry by entry."""
-    heads = map(_head, ("entry", "attack", "verdict", "what warned or failed"))
+    heads = map(head, ("entry", "attack", "verdict", "what warned or failed"))
     lines = [
         tag(
             "tr",
@@ -176,13 +188,13 @@ def audit_table(shown: Mapping[str, Any]) -> Markup:
         for row in shown["rows"]
     ]
     without = f" Not audited: {', '.join(shown['without'])}." if shown["without"] else ""
-    return _figure(_table(heads, lines, class_="audit"), _AUDITS + without)
+    return figure(table(heads, [tag("tbody", *lines)], class_="audit"), _AUDITS + without)
 
 
 def entry_table(rows: Sequence[Mapping[str, str]]) -> Markup:
     """What the numbers stand for, in full."""
     names = ("defense", "cells", "seeds", "draws", "run")
-    heads = [*map(_head, ("", "model", "defence", "cells", "seeds", "draws", "run"))]
+    heads = [*map(head, ("", "model", "defence", "cells", "seeds", "draws", "run"))]
     lines = [
         tag(
             "tr",
@@ -192,7 +204,7 @@ def entry_table(rows: Sequence[Mapping[str, str]]) -> Markup:
         )
         for row in rows
     ]
-    return _table(heads, lines)
+    return table(heads, [tag("tbody", *lines)])
 
 
 def _fired(each: Mapping[str, str]) -> Markup:
@@ -208,22 +220,8 @@ def _share(values: Mapping[str, Any] | None, *, worst: bool) -> Markup:
     if values is None:
         return tag("td", "–", class_=f"{kind} none")
     if not worst:
-        return tag("td", values["text"], _bar(values["bar"]), class_=kind, title=values["span"])
-    return tag("td", tag("strong", values["text"]), " ", tag("small", values["span"]), _bar(values["bar"]), class_=kind)
-
-
-def _bar(values: Sequence[float], *, zero: bool = False) -> Markup:
-    low, middle, high = (round(100 * value, 2) for value in values)
-    return tag(
-        "svg",
-        tag("line", x1=0, x2=100, y1=5, y2=5, class_="rail"),
-        tag("line", x1=50, x2=50, y1=0, y2=10, class_="zero") if zero else Markup(),
-        tag("line", x1=low, x2=high, y1=5, y2=5, class_="interval"),
-        tag("circle", cx=middle, cy=5, r=4),
-        viewBox="-5 0 110 10",
-        class_="bar",
-        aria_hidden="true",
-    )
+        return tag("td", values["text"], bar(values["bar"]), class_=kind, title=values["span"])
+    return tag("td", tag("strong", values["text"]), " ", tag("small", values["span"]), bar(values["bar"]), class_=kind)
 
 
 def _tint(tint: float) -> str | None:
@@ -233,25 +231,3 @@ def _tint(tint: float) -> str | None:
 
 def _more(left: int, file: str) -> str:
     return f" {left} more stand in {file}." if left else ""
-
-
-def _figure(body: Markup, told: str) -> Markup:
-    return tag("figure", body, tag("figcaption", told))
-
-
-def _table(heads: Iterable[str], rows: Iterable[str], **attributes: str) -> Markup:
-    """Wide tables move inside the page; those who use a keyboard can reach them."""
-    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), **attributes)
-    return tag("div", table, class_="scroller", tabindex=0)
-
-
-def _head(name: str) -> Markup:
-    return tag("th", name, scope="col")
-
-
-def _number(name: str) -> Markup:
-    return tag("th", name, scope="col", class_="number")
-
-
-def _count(name: str) -> Markup:
-    return tag("th", name, scope="col", class_="count")

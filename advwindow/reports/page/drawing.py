@@ -6,27 +6,23 @@ attributes, which a strict policy allows and a style sheet can turn for dark pag
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, NamedTuple
 
 from matplotlib.colors import to_hex
 
-from advwindow.reports.page.markup import Markup, join, tag
+from advwindow.reports.page.markup import Markup, tag
 from advwindow.reports.page.slim import slim
+from advwindow.reports.page.writer import Writer
 from advwindow.reports.style import ATTACK, CLEAN, NOISE, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: Points: what belongs to a panel left of its axes, above, and right of it; the gap between axis and layer names.
 _LEFT, _ABOVE, _RIGHT, _GAP = 40.0, 14.0, 3.0, 5.5
 _CONDITIONS = {CLEAN.lower(): "clean", NOISE.lower(): "noise", ATTACK.lower(): "attack"}
-_NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
-_NOTHING = re.compile(r"rotate\(-?0 [^)]*\)")
 
 
 class Panel(NamedTuple):
@@ -71,7 +67,7 @@ def draw(figure: Figure, *, prefix: str) -> Drawn:
     figure.patch.set_visible(False)
     root = ET.fromstring(render(figure, "svg", selectable=True))  # noqa: S314 - as above
     slim(root)
-    writer = _Writer(root, prefix)
+    writer = Writer(root, prefix)
     panels = []
     for place, (axes, box) in enumerate(zip(figure.axes, boxes, strict=True)):
         left, top, width, tall = box
@@ -98,7 +94,7 @@ def plate(figure: Figure, *, prefix: str) -> Markup:
     root = ET.fromstring(render(figure, "svg", selectable=True))  # noqa: S314 - as above
     slim(root)
     width, height = (round(72 * inches, 2) for inches in figure.get_size_inches())
-    return tag("svg", _Writer(root, prefix).group("plate", names_at=0), viewBox=f"0 0 {width} {height}", class_="plate")
+    return tag("svg", Writer(root, prefix).group("plate", names_at=0), viewBox=f"0 0 {width} {height}", class_="plate")
 
 
 def _box(axes: Axes, height: float) -> tuple[float, float, float, float]:
@@ -128,107 +124,3 @@ def _stand_alone(axes: Axes, ylabel: str, *, gid: str) -> None:
         condition = _CONDITIONS.get(to_hex(colors[0]), "") if colors else ""
         if condition:
             collection.set_gid(f"of-{condition}")
-
-
-class _Writer:
-    """Writes parts of an SVG again, smaller, with ids of its own."""
-
-    def __init__(self, root: ET.Element, prefix: str) -> None:
-        self._prefix = prefix
-        self._known = {element.get("id", ""): element for element in root.iter() if element.get("id")}
-        self._names: dict[str, str] = {}
-        self._count = 0
-
-    def group(self, key: str, *, names_at: float) -> Markup:
-        """One group with what it refers to; the names of layers end at the height `names_at`."""
-        self._names = {}
-        return self._with_definitions(self._element(self._known[key], names_at))
-
-    def swatches(self) -> Iterator[tuple[Markup, tuple[float, float, float, float]]]:
-        """The swatch of each key with a view box around it."""
-        legend = self._known["keys"]
-        parts: list[ET.Element] = []
-        for part in legend:
-            if (part.get("id") or "").startswith("text"):
-                self._names = {}
-                yield self._with_definitions(join([self._element(each, 0) for each in parts])), _around(part)
-                parts = []
-            else:
-                parts.append(part)
-
-    def _with_definitions(self, body: Markup) -> Markup:
-        pending = list(self._names)
-        definitions = []
-        for name in pending:  # grows by what definitions refer to
-            definitions.append(self._element(self._known[name], 0))
-            pending += [each for each in self._names if each not in pending]
-        return join([tag("defs", *definitions), body]) if definitions else body
-
-    def _element(self, element: ET.Element, names_at: float) -> Markup:
-        name = element.tag.rpartition("}")[2]
-        if name == "defs":
-            return Markup()
-        attributes = self._attributes(element, names_at)
-        if name == "text":
-            return tag("text", element.text or "", **attributes)
-        children = [self._element(child, names_at) for child in element]
-        if name == "g":
-            gid = element.get("id") or ""
-            attributes |= {"class": gid} if gid.startswith("of-") else {}
-            if not attributes:
-                return join(children)
-        return tag(name, *children, **attributes)
-
-    def _attributes(self, element: ET.Element, names_at: float) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for key, value in element.attrib.items():
-            plain = key.rpartition("}")[2]
-            if plain == "style":
-                found |= _style(value)
-            elif plain == "href":
-                found["href"] = f"#{self._name(value[1:])}" if value.startswith("#") else value
-            elif plain == "clip-path" or plain.startswith("marker-"):
-                found[plain] = f"url(#{self._name(value[5:-1])})"
-            elif plain == "id":
-                if value in self._names:
-                    found["id"] = self._names[value]
-            else:
-                found[plain] = _numbers(value)
-        if element.tag.endswith("}text"):
-            _anchor(found, names_at)
-        return {key: value for key, value in found.items() if value}
-
-    def _name(self, known: str) -> str:
-        if known not in self._names:
-            self._names[known] = f"{self._prefix}-{self._count}"
-            self._count += 1
-        return self._names[known]
-
-
-def _style(text: str) -> dict[str, str]:
-    """Declarations as attributes; the page chooses the family of letters."""
-    pairs = (part.partition(":") for part in text.split(";") if part.strip())
-    found = {name.strip(): _numbers(value.strip()) for name, _, value in pairs}
-    found.pop("font-family", None)
-    return found
-
-
-def _numbers(text: str) -> str:
-    """Two digits after the point are a seventieth of a pixel; white space is for readers of source."""
-    short = _NUMBER.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), _NOTHING.sub("", text))
-    return re.sub(r"\s*([MLCQz])\s*", r"\1", " ".join(short.split()))
-
-
-def _anchor(attributes: dict[str, str], names_at: float) -> None:
-    """Names of layers hang from their axis whatever the reader's letters are as wide as."""
-    transform = attributes.get("transform", "")
-    if names_at and transform.startswith("translate") and transform.endswith("rotate(-90)"):
-        x = transform.partition("(")[2].partition(" ")[0]
-        attributes |= {"transform": f"translate({x} {names_at:.2f}) rotate(-90)", "text-anchor": "end"}
-
-
-def _around(text: ET.Element) -> tuple[float, float, float, float]:
-    """The view box of the swatch left of a key's name."""
-    inner = next(element for element in text.iter() if element.tag.endswith("}text"))
-    x, y = (float(inner.get(name, "0")) for name in ("x", "y"))
-    return (round(x - 16, 2), round(y - 6.5, 2), 14.0, 8.5)

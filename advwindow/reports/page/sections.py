@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from advwindow.reports.page import tables
+from advwindow.reports.page import images, tables
+from advwindow.reports.page.cells import caution, figure
+from advwindow.reports.page.illustrated import Illustrated
 from advwindow.reports.page.markup import Markup, join, tag
+from advwindow.reports.page.sheet import Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from advwindow.reports.page.drawing import Drawn
 
 _ATTACKS = (
     "With 95 % intervals; robust: classified correctly and not fooled. Right: layers by verdict, and layers that fell "
@@ -49,29 +49,6 @@ _NUMBERS = (
 )
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page with a heading of its own.
-
-    Attributes:
-        key: its id.
-        title: of the heading.
-        body: what follows.
-        level: of the heading, 2 or more.
-    """
-
-    key: str
-    title: str
-    body: Markup
-    level: int = 2
-
-    def render(self) -> Markup:
-        """The section with its heading."""
-        link = tag("a", "#", href=f"#{self.key}", aria_label=f"Link to {self.title}")
-        heading = tag(f"h{self.level}", self.title, link)
-        return tag("section", heading, self.body, id=self.key)
-
-
 def opening(data: Mapping[str, Any]) -> Markup:
     """What happened: the answer, the attacks, the verdicts."""
     missing = (
@@ -85,7 +62,7 @@ def opening(data: Mapping[str, Any]) -> Markup:
         else Markup()
     )
     answers = [_answer(study, several=data["several"]) for study in data["studies"]]
-    table = _figure(tables.attack_table(data["studies"], several=data["several"]), _ATTACKS)
+    table = figure(tables.attack_table(data["studies"], several=data["several"]), _ATTACKS)
     return join([missing, *answers, table])
 
 
@@ -95,19 +72,15 @@ def _answer(study: Mapping[str, Any], *, several: bool) -> Markup:
         tag("p", study["question"], class_="question"),
         tag("p", " ".join(study["answer"]), class_="answer"),
         tag("p", " ".join([*study["details"], f"{study['facts']}."]), class_="note"),
-        Markup() if several else _cautions(study["caveats"]),
+        Markup() if several else caution(study["caveats"]),
     ]
     return tag("div", *parts, class_="answers")
-
-
-def _cautions(sentences: Sequence[str]) -> Markup:
-    return tag("p", tag("strong", "Keep in mind. "), " ".join(sentences), class_="note") if sentences else Markup()
 
 
 def study_sections(study: Mapping[str, Any], place: int, *, several: bool) -> list[Section]:
     """Everything about one study; sections without data are left out."""
     level = 3 if several else 2
-    drawn = _Illustrated(study, place)
+    drawn = Illustrated(study, place)
     found = [
         ("verdicts", "Verdicts", _verdicts(study, place, drawn)),
         ("budgets", "Accuracy and meaning, budget by budget", drawn.figures("robustness", "collapse-map")),
@@ -117,7 +90,7 @@ def study_sections(study: Mapping[str, Any], place: int, *, several: bool) -> li
         ("one-vs-two", "True word or wrong word?", drawn.figures("one-vs-two")),
         ("half-life", "Semantic half-life: the budget that halves the meaning", _lives(study["lives"], drawn)),
         ("geometry", "Concepts: how their geometry moves", drawn.figures("concept-map", "matrices")),
-        ("images", "Images", join(tables.gallery(shown, study["pictures"]) for shown in study["examples"])),
+        ("images", "Images", join(images.gallery(shown, study["pictures"]) for shown in study["examples"])),
         ("trace", "Word trace: what each layer says", _trace(study)),
         ("concepts", "Concepts that lost most", _concepts(study)),
         ("words", "Where each concept's word comes from", tables.word_table(study["words"])),
@@ -128,39 +101,39 @@ def study_sections(study: Mapping[str, Any], place: int, *, several: bool) -> li
     return [*sections, Section(f"more-{place}", "More figures", rest, level)] if rest else sections
 
 
-def _verdicts(study: Mapping[str, Any], place: int, drawn: _Illustrated) -> Markup:
+def _verdicts(study: Mapping[str, Any], place: int, drawn: Illustrated) -> Markup:
     caption = study["figures"]["verdicts"]["caption"]
-    matrix = _figure(tables.verdict_matrix(study, place), caption)
+    matrix = figure(tables.verdict_matrix(study, place), caption)
     strongest = drawn.figures("headline") if len(study["attacks"]) > 1 else drawn.skip("headline")
     return join([matrix, strongest])
 
 
-def _drift(study: Mapping[str, Any], place: int, drawn: _Illustrated) -> Markup:
-    beginnings = _figure(tables.beginning_table(study["beginnings"], place), _BEGINNINGS)
+def _drift(study: Mapping[str, Any], place: int, drawn: Illustrated) -> Markup:
+    beginnings = figure(tables.beginning_table(study["beginnings"], place), _BEGINNINGS)
     return join([drawn.figures("drift"), beginnings, drawn.figures("beyond-noise")])
 
 
-def _lives(pieces: Sequence[Mapping[str, Any]], drawn: _Illustrated) -> Markup:
+def _lives(pieces: Sequence[Mapping[str, Any]], drawn: Illustrated) -> Markup:
     figures = [drawn.figures("retention")]
     for lives in pieces:
         told = []
         if lives is pieces[-1]:
             told = [_LIVES.format(thinned=_THINNED if lives["thinned"] else ""), " ", " ".join(lives["notes"])]
         remarks = [part for each in lives["remarks"] for part in (" ", tag("sup", each["mark"]), " ", each["text"])]
-        figures.append(_figure(tables.half_life_table(lives), *told, *remarks))
+        figures.append(figure(tables.half_life_table(lives), *told, *remarks))
     return join(figures)
 
 
 def _trace(study: Mapping[str, Any]) -> Markup:
     trace = study["trace"]
-    return _figure(tables.trace_table(trace, study["pictures"]), f"{trace['caption']} {_TRACE}") if trace else Markup()
+    return figure(images.trace_table(trace, study["pictures"]), f"{trace['caption']} {_TRACE}") if trace else Markup()
 
 
 def _concepts(study: Mapping[str, Any]) -> Markup:
     concepts = study["concepts"]
     bold = any(cell["lost"] for row in concepts["rows"] for cell in row["cells"] if "lost" in cell)
     caption = _CONCEPTS.format(layer=concepts["layer"], attack=concepts["attack"]) + (_LOST if bold else "")
-    return join([_figure(tables.concept_table(concepts), caption), tag("p", " ".join(study["losers"]))])
+    return join([figure(tables.concept_table(concepts), caption), tag("p", " ".join(study["losers"]))])
 
 
 def _audit(found: Mapping[str, Any]) -> Markup:
@@ -168,7 +141,7 @@ def _audit(found: Mapping[str, Any]) -> Markup:
     command, _, end = command.partition("`")
     head = f"The audit ({found['level']}) of {found['title']} on {found['images']} images: {found['tally']}. {told}"
     skipped = f" Left out at this level: {', '.join(found['skipped'])}." if found["skipped"] else ""
-    return join([tag("p", head, tag("code", command), end), _figure(tables.audit_table(found), f"{_CHECKS}{skipped}")])
+    return join([tag("p", head, tag("code", command), end), figure(tables.audit_table(found), f"{_CHECKS}{skipped}")])
 
 
 def number_sections(studies: Sequence[Mapping[str, Any]], *, several: bool) -> Markup:
@@ -195,80 +168,3 @@ def provenance(data: Mapping[str, Any]) -> Markup:
             tag("pre", tag("code", "\n".join(data["sweep"])), tabindex=0),
         ]
     )
-
-
-class _Illustrated:
-    """The figures of a study, each told once."""
-
-    def __init__(self, study: Mapping[str, Any], place: int) -> None:
-        self._study, self._place = study, place
-        self._left = [name for name in study["figures"] if name != "verdicts"]
-
-    def figures(self, *names: str) -> Markup:
-        """Those of these names that there are."""
-        shown = [name for name in names if name in self._left]
-        self._left = [name for name in self._left if name not in shown]
-        return join(self._illustration(name) for name in shown)
-
-    def skip(self, name: str) -> Markup:
-        """Leave one out."""
-        self._left = [each for each in self._left if each != name]
-        return Markup()
-
-    def rest(self) -> Markup:
-        """Those not yet told."""
-        return self.figures(*self._left)
-
-    def _illustration(self, name: str) -> Markup:
-        shown = self._study["figures"][name]
-        key = f"figure-{self._place}-{name}"
-        if "plates" in shown:
-            return self._plates(shown, key)
-        pieces: Sequence[Drawn] = shown["pieces"]
-        titles: Sequence[int | None] = shown["attacks"]
-        panels = [panel for piece in pieces for panel in piece.panels]
-        keys = [tag("li", swatch, tag("span", text)) for swatch, text in pieces[0].keys]
-        wide = " wide" if len(panels) == 1 else ""
-        views = [
-            tag(
-                "div",
-                tag(
-                    "svg",
-                    panel.svg,
-                    viewBox=" ".join(map(str, panel.view)),
-                    class_="panel",
-                    data_axes=" ".join(map(str, panel.axes)),
-                    data_first=panel.first,
-                    data_step=panel.step,
-                ),
-                class_="view",
-                data_study=self._place,
-                data_attack=titles[number],
-                data_panel=number,
-            )
-            for number, panel in enumerate(panels)
-        ]
-        return tag(
-            "figure",
-            tag("ul", *keys, class_="keys"),
-            tag("div", *views, class_=f"panels{wide}", role="group", aria_describedby=key),
-            tag("figcaption", shown["caption"]),
-            tag("p", shown["alt"], id=key, class_="unseen"),
-            data_figure=name,
-            data_study=self._place,
-        )
-
-    def _plates(self, shown: Mapping[str, Any], key: str) -> Markup:
-        """A figure that is shown whole, on white in dark pages, too: its colours are a scale."""
-        return tag(
-            "figure",
-            tag("div", *shown["plates"], class_="plates", role="img", aria_labelledby=key, tabindex=0),
-            tag("figcaption", shown["caption"]),
-            tag("p", shown["alt"], id=key, class_="unseen"),
-            data_study=self._place,
-        )
-
-
-def _figure(body: Markup, *caption: str) -> Markup:
-    told = join(caption)
-    return tag("figure", body, tag("figcaption", told)) if told else tag("figure", body)

@@ -1,8 +1,8 @@
 """Drawings in fewer bytes, looking the same: a page with thirty attacks on sixty layers holds half a million marks.
 
 matplotlib writes each mark of a curve as an element of its own, and each segment of a bundle of lines with its style.
-Here a curve's marks become one invisible line with a mark at each of its corners, segments of one style one path, and
-long paths are told in steps of a tenth of a point.
+Here a curve's marks, and the ticks of an axis, become one invisible line with a mark at each of its corners, segments
+of one style one path, and long paths are told in steps of a tenth of a point.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from itertools import groupby
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SVG = "http://www.w3.org/2000/svg"
-_USE, _PATH = f"{{{_SVG}}}use", f"{{{_SVG}}}path"
+_GROUP, _USE, _PATH, _TEXT = (f"{{{_SVG}}}{name}" for name in ("g", "use", "path", "text"))
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _FEWEST = 3
 _STEP = re.compile(r"([MLz])\s*(-?[\d.]+(?:e-?\d+)?)?[\s,]*(-?[\d.]+(?:e-?\d+)?)?\s*")
@@ -27,6 +31,9 @@ def slim(root: ET.Element) -> None:
     """
     known = {element.get("id", ""): element for element in root.iter() if element.get("id")}
     markers: dict[tuple[str, str], ET.Element] = {}
+    for group in list(root.iter(_GROUP)):
+        if group.get("id", "").startswith("matplotlib.axis"):
+            _by_kind(group)
     for parent in list(root.iter()):
         kept: list[ET.Element] = []
         for (kind, *_), members in groupby(list(parent), key=_alike):
@@ -52,16 +59,37 @@ def stepwise(path: str) -> str:
     """
     if not _STRAIGHT.fullmatch(path):
         return path
-    told, at = [], (0, 0)
+    told, at, begun = [], (0, 0), (0, 0)
     for command, x, y in _STEP.findall(path):
         if command == "z":
             told.append("z")
+            at = begun
             continue
         to = (round(10 * float(x)), round(10 * float(y)))
         pair = to if command == "M" else (to[0] - at[0], to[1] - at[1])
+        begun = to if command == "M" else begun
         told.append(("M" if command == "M" else "l") + _pair(*pair))
         at = to
     return "".join(told)
+
+
+def _by_kind(axis: ET.Element) -> None:
+    """An axis as its lines, its ticks and its names, which matplotlib tells tick by tick."""
+    parts = sorted(
+        _leaves(axis), key=lambda part: (part.tag == _USE, part.tag, part.get(_HREF, ""), part.get("style", ""))
+    )
+    names = ET.Element(_GROUP)
+    names.extend(part for part in parts if part.tag == _TEXT)
+    axis[:] = [*(part for part in parts if part.tag != _TEXT), names]
+
+
+def _leaves(group: ET.Element) -> Iterator[ET.Element]:
+    """What a group holds, without groups that only bear a name."""
+    for child in group:
+        if child.tag == _GROUP and set(child.keys()) <= {"id"}:
+            yield from _leaves(child)
+        else:
+            yield child
 
 
 def _pair(x: int, y: int) -> str:

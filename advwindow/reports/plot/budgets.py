@@ -10,8 +10,12 @@ from advwindow.errors import UserError, did_you_mean
 from advwindow.reports.figures import collapse_map as maps
 from advwindow.reports.figures import retention as retentions
 from advwindow.reports.figures import robustness as curves
+from advwindow.reports.figures.budgets import attack_looks
 from advwindow.reports.figures.panels import names_height
 from advwindow.reports.plot.canvas import Canvas, Options, Source
+from advwindow.reports.reading.collapse import collapse_points
+from advwindow.reports.reading.retention import retention_points
+from advwindow.reports.reading.robustness import robustness_points
 from advwindow.reports.style import MM
 
 if TYPE_CHECKING:
@@ -36,9 +40,9 @@ def robustness(run: Source, ax: Axes | None = None, *, norm: str = "", **options
         UserError: no attack in this norm, or as `alignment`.
     """
     canvas = Canvas.of(run, ax, options)
-    points = _in_norm(curves.robustness_points(canvas.study), norm)
+    points = _in_norm(robustness_points(canvas.study), norm)
     with canvas.axes() as axes:
-        keys = curves.draw_robustness(axes, points)
+        keys = curves.draw_robustness(axes, points, looks=attack_looks(canvas.study))
         return canvas.fit(axes, _PANEL * MM, lines=canvas.keys_above(axes, keys, title=""))
 
 
@@ -58,7 +62,7 @@ def retention(
         UserError: no attack has several budgets, no such layer among those that are shown, or as `alignment`.
     """
     canvas = Canvas.of(run, ax, options)
-    points = retentions.retention_points(canvas.study)
+    points = retention_points(canvas.study)
     if points.is_empty():
         raise UserError(
             "there is nothing to draw", got="no attack with several budgets, or no layer aligned with words",
@@ -70,14 +74,15 @@ def retention(
         raise UserError("no such layer in this figure", got=layer, fix=did_you_mean(layer, layers))
     chosen = layer or layers[-1]
     with canvas.axes() as axes:
-        keys = retentions.draw_retention(axes, points.filter(pl.col("layer") == chosen))
+        of_layer = points.filter(pl.col("layer") == chosen)
+        keys = retentions.draw_retention(axes, of_layer, looks=attack_looks(canvas.study))
         return canvas.fit(axes, _PANEL * MM, lines=canvas.keys_above(axes, keys, title=chosen))
 
 
 def collapse_map(run: Source, ax: Axes | None = None, **options: Unpack[Options]) -> Axes:
     """How much each layer (left to right) loses beyond noise under every attack and budget. See `alignment`."""
     canvas = Canvas.of(run, ax, options)
-    points = maps.collapse_points(canvas.study)
+    points = collapse_points(canvas.study)
     names, rows = canvas.study.names, points.select("attack", "eps").n_unique()
     with canvas.axes() as axes:
         letters = canvas.inches / len(names) > 2 * MM

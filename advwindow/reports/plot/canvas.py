@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from advwindow.errors import UserError, did_you_mean
-from advwindow.reports.figures.panels import figure_of, key_above
+from advwindow.reports.figures.keys import put_keys
+from advwindow.reports.figures.panels import figure_of
 from advwindow.reports.reading.findings import headline
 from advwindow.reports.reading.studies import Study, read_studies
-from advwindow.reports.style import ATTACK, CLEAN, MM, NOISE, WIDTHS, Width, house_style
+from advwindow.reports.style import ATTACK, CLEAN, MM, NOISE, WIDTHS, Width, drawable, house_style
+from advwindow.reports.text import shorten
 from advwindow.runs import RunDirectory
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 #: The colour of each condition, in every figure.
 COLORS = {"clean": CLEAN, "noise": NOISE, "attack": ATTACK}
 
-#: Millimetres: a line of keys, and what is left of a column beside a panel.
-_KEY_LINE, _MARGIN = 3.4, 16
+#: Millimetres: a line of keys, a letter of their title, and what is left of a column beside a panel.
+_KEY_LINE, _LETTER, _MARGIN = 3.4, 1.5, 16
 #: Inches around everything.
 _PAD = 0.02
 
@@ -115,7 +117,16 @@ class Canvas:
 
     def keys_above(self, axes: Axes, keys: Mapping[str, Artist], *, title: str) -> int:
         """Put keys and a title above the axes, if they are wanted; returns the lines they take."""
-        return key_above(axes, dict(keys), title=title, width=self.inches) if self.legend else 0
+        if not self.legend:
+            return 0
+        room = self.inches / MM
+        where = {
+            "loc": "lower left", "bbox_to_anchor": (0, 1.01), "borderpad": 0.2, "borderaxespad": 0, "alignment": "left",
+            "title": drawable(shorten(title, round(room / _LETTER))),
+            "title_fontproperties": {"weight": "bold", "size": 7},
+        }  # fmt: skip
+        lines = put_keys(axes, keys, where, room=room)
+        return lines + bool(title)
 
     def keys_below(self, axes: Axes, keys: Mapping[str, Artist]) -> int:
         """Put keys below the axes, if they are wanted; returns the lines they take."""

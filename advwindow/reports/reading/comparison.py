@@ -14,7 +14,7 @@ from advwindow.reports.reading.comparison_tables import (
     matrix_tables,
     pair_tables,
 )
-from advwindow.reports.reading.content import created
+from advwindow.reports.reading.provenance import created, day, hashes, pairs, run_facts
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import count, listing, number, printable, shorten
 
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from advwindow.runs import RunDirectory
 
     Certificates = Mapping[str, Mapping[str, Any]]
-
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
 
 
 def made(comparison: Comparison) -> datetime:
@@ -45,7 +40,7 @@ def whole(comparison: Comparison, *, certificates: Certificates | None = None) -
         comparison: the whole.
         certificates: on certified robustness, by the names of entries.
     """
-    entries, first, when = comparison.entries, comparison.entries[0], made(comparison)
+    entries, first = comparison.entries, comparison.entries[0]
     answers = answer(comparison)
     title = f"Comparison of {count(len(entries), 'model') if not _defended(comparison) else _defences(len(entries))}"
     return {
@@ -57,7 +52,7 @@ def whole(comparison: Comparison, *, certificates: Certificates | None = None) -
         "facts": f"{count(len(first.ids), 'image')}; {_budgets(comparison)}",
         "images": shorten(printable(first.spec.images), 60),
         "words": listing([shorten(printable(name), 60) for name in first.spec.words]),
-        "date": f"{when.day} {_MONTHS[when.month - 1]} {when.year}",
+        "date": day(made(comparison)),
         "plan": ", ".join(run.plan_id for run in _runs(comparison)[:3]),
         "several": len(entries) > 1,
         "marks": {verdict: mark._asdict() for verdict, mark in MARKS.items()},
@@ -130,28 +125,12 @@ def _entry(entry: Entry, place: int) -> dict[str, str]:
 
 def _provenance(comparison: Comparison, run: RunDirectory) -> dict[str, Any]:
     """The run's name, and pairs of a name and lines of text."""
-    manifest = run.manifest()
-    machine, git = manifest.get("machine", {}), manifest.get("git", {})
-    changed = ", with uncommitted changes" if git.get("dirty") else ""
     spec = next(entry.spec for entry in comparison.entries if entry.run.path == run.path)
-    pairs = {
-        "Plan": [f"{run.plan_id}, {count(len(run.specs), 'cell')}"],
-        "Begun": [created(manifest).isoformat(sep=" ").replace("+00:00", " UTC")],
-        "Command": [manifest.get("command", "")],
-        "Versions": [", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items())],
-        "Machine": [", ".join(f"{name} {value}" for name, value in machine.items() if value not in {"", None})],
-        "Code": [f"commit {git['commit']}{changed}" if git.get("commit") else "not run from a git repository"],
-        "Images": [spec.images, f"sha256 {spec.images_sha256}"],
-        "Words": [
-            line
-            for name, digest in zip(spec.words, spec.words_sha256, strict=True)
-            for line in (name, f"sha256 {digest}")
-        ],
+    facts = run_facts(run) | {
+        "Images": hashes([(spec.images, spec.images_sha256)]),
+        "Words": hashes(zip(spec.words, spec.words_sha256, strict=True)),
     }
-    return {
-        "name": printable(run.path.name),
-        "pairs": [{"name": name, "lines": [printable(line) for line in lines]} for name, lines in pairs.items()],
-    }
+    return {"name": printable(run.path.name), "pairs": pairs(facts)}
 
 
 def _again(comparison: Comparison) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from advwindow.reports.reading.depth import beginning_rows, half_life_tables
 from advwindow.reports.reading.findings import answer, audit_tally, caveats, details, headline, question
+from advwindow.reports.reading.provenance import created, day, hashes, pairs, printable_lines, run_facts
 from advwindow.reports.reading.studies import titles
 from advwindow.reports.reading.tables import attack_row, concept_table, layer_table, losers, word_rows
 from advwindow.reports.reading.trace import trace_table
@@ -15,29 +15,19 @@ from advwindow.reports.style import MARKS
 from advwindow.reports.text import count, listing, printable, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from advwindow.attacks import Audit
     from advwindow.reports.reading.studies import Study
     from advwindow.runs import CellSpec, RunDirectory
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
 _MOST_MISSING = 12
 _MOST_NAMED = 3
-
-
-def created(manifest: Mapping[str, Any]) -> datetime:
-    """When the run began; 1970 where the manifest does not say."""
-    return datetime.fromisoformat(manifest.get("created", "1970-01-01T00:00:00+00:00")).astimezone(UTC)
 
 
 def whole(run: RunDirectory, studies: Sequence[Study]) -> dict[str, Any]:
     """What is said once: title, missing cells, method, provenance."""
     manifest = run.manifest()
-    when = created(manifest)
     specs = [attack.spec for study in studies for attack in study.attacks]
     title = f"{_named([spec.subject for spec in specs], 'network')} under attack"
     return {
@@ -45,15 +35,15 @@ def whole(run: RunDirectory, studies: Sequence[Study]) -> dict[str, Any]:
         "running": shorten(title, 90),
         "images": _named([spec.images for spec in specs], "set of images", plural="sets of images"),
         "words": _named([words for spec in specs for words in spec.words], "word space"),
-        "date": f"{when.day} {_MONTHS[when.month - 1]} {when.year}",
+        "date": day(created(manifest)),
         "description": " ".join(answer(studies[0])),
         "plan": run.plan_id,
         "missing": _missing(run),
         "several": len(studies) > 1,
         "marks": {verdict: mark._asdict() for verdict, mark in MARKS.items()},
         "method": _method(specs[0]),
-        "provenance": _provenance(run, manifest, specs),
-        "sweep": _lines(run.sweep_toml()),
+        "provenance": _provenance(run, specs),
+        "sweep": printable_lines(run.sweep_toml()),
         "again": _again(run),
     }
 
@@ -128,40 +118,25 @@ def _method(spec: CellSpec) -> dict[str, str]:
     }
 
 
-def _provenance(run: RunDirectory, manifest: Mapping[str, Any], specs: Sequence[CellSpec]) -> list[dict[str, Any]]:
+def _provenance(run: RunDirectory, specs: Sequence[CellSpec]) -> list[dict[str, Any]]:
     """Pairs of a name and lines of text."""
-    machine, git = manifest.get("machine", {}), manifest.get("git", {})
-    changed = ", with uncommitted changes" if git.get("dirty") else ""
     seconds = sum(run.summary(spec).get(part, 0.0) for spec in specs for part in ("attack_seconds", "window_seconds"))
-    pairs = {
-        "Plan": [f"{run.plan_id}, {count(len(run.specs), 'cell')}"],
-        "Begun": [created(manifest).isoformat(sep=" ").replace("+00:00", " UTC")],
-        "Command": [manifest.get("command", "")],
-        "Versions": [", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items())],
-        "Machine": [", ".join(f"{name} {value}" for name, value in machine.items() if value not in {"", None})],
-        "Time spent": [f"{seconds:.0f} s in finished cells"],
-        "Code": [f"commit {git['commit']}{changed}" if git.get("commit") else "not run from a git repository"],
-        "Seeds": [", ".join(dict.fromkeys(str(spec.seed) for spec in specs))],
-        "Networks": _hashes((spec.subject, spec.model_sha256) for spec in specs),
-        "Images": _hashes((spec.images, spec.images_sha256) for spec in specs),
-        "Words": _hashes(pair for spec in specs for pair in zip(spec.words, spec.words_sha256, strict=True)),
-    }
-    return [{"name": name, "lines": _lines("\n".join(lines))} for name, lines in pairs.items()]
-
-
-def _hashes(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    return [f"{reference}\nsha256 {digest}" for reference, digest in dict.fromkeys(pairs)]
+    return pairs(
+        run_facts(run)
+        | {
+            "Time spent": [f"{seconds:.0f} s in finished cells"],
+            "Seeds": [", ".join(dict.fromkeys(str(spec.seed) for spec in specs))],
+            "Networks": hashes((spec.subject, spec.model_sha256) for spec in specs),
+            "Images": hashes((spec.images, spec.images_sha256) for spec in specs),
+            "Words": hashes(pair for spec in specs for pair in zip(spec.words, spec.words_sha256, strict=True)),
+        }
+    )
 
 
 def _again(run: RunDirectory) -> list[str]:
     folder = run.path.name or str(run.path)
     sweep = shlex.quote(f"{folder}/sweep.toml")
-    return _lines(
+    return printable_lines(
         f"advwindow attack {sweep} --out {shlex.quote(folder + '-again')}\n"
         f"advwindow report {shlex.quote(folder + '-again')}"
     )
-
-
-def _lines(text: str) -> list[str]:
-    """Lines with indentation kept and nothing invisible in them."""
-    return [line[: len(line) - len(line.lstrip(" "))] + printable(line) for line in text.splitlines()]

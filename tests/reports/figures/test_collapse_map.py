@@ -9,16 +9,16 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import PathPatch
 
+from advwindow.reports.figures.collapse_caption import collapse_words
 from advwindow.reports.figures.collapse_map import (
     MOST_COLUMNS,
     MOST_LETTERS,
     MOST_ROWS,
     collapse_map,
     collapse_map_illustration,
-    collapse_points,
-    collapse_words,
     draw_collapse_map,
 )
+from advwindow.reports.reading.collapse import collapse_points
 from advwindow.reports.style import MARKS, render
 from tests.reports.runs import Shape, layer_table
 
@@ -66,20 +66,6 @@ def test_rows_are_grouped_by_attack_and_ordered_by_budget(study):
     assert [label.split()[-1] for label in labels] == ["1/255", "4/255", "8/255", "2", "smallest", "4/255"]
     assert labels[0].startswith("PGD L∞")
     assert labels[1] == "4/255"
-
-
-def test_points_are_those_of_the_layers_tables(study):
-    points = collapse_points(study)
-    by_key = {("PGD L∞", a.spec.eps): a for a in study.attacks if (a.spec.attack, a.spec.norm) == ("pgd", "linf")}
-    for (attack, eps), table in points.group_by("attack", "eps", maintain_order=True):
-        if (attack, eps) in by_key:
-            rows = by_key[attack, eps].rows()
-            assert table["lost"].to_list() == rows["drift_beyond_noise"].to_list()
-            assert (
-                table.select("layer", "verdict", "hijacked").rows()
-                == rows.select("layer", "verdict", "hijacked").rows()
-            )
-    assert points.height == len(study.attacks) * len(study.names)
 
 
 @pytest.mark.parametrize("layers", [17, MOST_LETTERS, MOST_LETTERS + 1])
@@ -156,7 +142,8 @@ def test_letters_can_be_read_on_their_cells(study):
 
 
 def test_the_scale_is_one_and_grows_darker(study):
-    ((_, pieces, _, points),) = collapse_map_illustration(wide(study, 40, MOST_ROWS + 1))
+    (found,) = collapse_map_illustration(wide(study, 40, MOST_ROWS + 1))
+    pieces, points = found.pieces, found.data
     keys = [
         [text.get_text() for text in piece.legends[0].get_texts() if text.get_text()[0] in "≤t"] for piece in pieces
     ]
@@ -168,7 +155,8 @@ def test_the_scale_is_one_and_grows_darker(study):
 
 
 def test_long_runs_are_cut_into_pieces_that_fit_a_page(long):
-    ((_, pieces, _, points),) = collapse_map_illustration(long)
+    (found,) = collapse_map_illustration(long)
+    pieces, points = found.pieces, found.data
     assert len(pieces) == 4
     sizes = [len(cells_of(piece.axes[0])) for piece in pieces]
     assert sum(sizes) == points.height
@@ -181,7 +169,8 @@ def test_forty_conditions_by_150_layers_are_drawn_at_once(study, long):
     big = replace(long, attacks=tuple(attacks))
     collapse_map_illustration(study)
     start = time.process_time()
-    ((_, pieces, _, _),) = collapse_map_illustration(big)
+    (found,) = collapse_map_illustration(big)
+    pieces = found.pieces
     svg = render(pieces[0], "svg")
     assert time.process_time() - start < 3
     assert len(pieces) == 1
@@ -192,7 +181,8 @@ def test_what_is_not_known_is_grey_and_raises_nothing(study):
     hole = pl.when(pl.col("depth") != 3).then(pl.col("^drift_beyond_noise.*$"))
     attacks = tuple(replace(each, layers=each.layers.with_columns(hole)) for each in study.attacks)
     holes = replace(study, attacks=attacks)
-    ((_, (figure,), _, _),) = collapse_map_illustration(holes)
+    (found,) = collapse_map_illustration(holes)
+    (figure,) = found.pieces
     drawn = cells_of(figure.axes[0])
     grey = {drawn[3, row] for row in range(len(study.attacks))}
     assert len(grey) == 1
@@ -207,14 +197,16 @@ def test_drift_is_shown_where_no_noise_was_looked_at(study):
             for name in ("drift_beyond_noise", "drift_beyond_noise_low", "drift_beyond_noise_high")
         )) for each in study.attacks
     ))  # fmt: skip
-    ((_, (figure,), words, points),) = collapse_map_illustration(bare)
+    (found,) = collapse_map_illustration(bare)
+    (figure,), words, points = found.pieces, found.words, found.data
     assert points["lost"].to_list() == points["drift"].to_list()
     assert [text.get_text() for text in figure.texts] == ["drift"]
     assert "noise" not in words.caption
     nothing = replace(bare, attacks=tuple(
         replace(each, layers=each.layers.with_columns(pl.lit(None, pl.Float64).alias("drift"))) for each in bare.attacks
     ))  # fmt: skip
-    ((_, (figure,), words, _),) = collapse_map_illustration(nothing)
+    (found,) = collapse_map_illustration(nothing)
+    (figure,), words = found.pieces, found.words
     render(figure, "svg")
     assert "not known" in words.alt
 
@@ -249,13 +241,22 @@ def test_untrusted_names_are_never_markup(study):
         for name in ("$p_ #<i>\x07", "q" * 200)
         for eps in ("1/255", "0." + "3" * 60)
     )
-    ((_, (figure,), words, _),) = collapse_map_illustration(replace(study, attacks=attacks))
+    (found,) = collapse_map_illustration(replace(study, attacks=attacks))
+    (figure,), words = found.pieces, found.words
     svg = render(figure, "svg", selectable=True).decode()
     assert "$x_" in svg
     assert "&lt;b&gt;&amp;" in svg
     assert "&lt;i&gt;" in svg
     assert "\x07" not in svg + words.caption + words.alt
     assert "q" * 30 not in svg
+
+
+def test_lines_between_attacks_are_as_long_as_their_names(study):
+    figure = collapse_map(collapse_points(study))
+    axes = figure.axes[0]
+    assert axes.get_yticks(minor=True).tolist() == [1, 4, 5]
+    figure.draw_without_rendering()
+    assert figure.get_tightbbox().x0 >= 0
 
 
 def test_axes_of_others_are_drawn_into(study):

@@ -6,23 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from advwindow.attacks import parse_eps
-from advwindow.reports.figures.retention import (
-    MOST_ATTACKS,
-    MOST_LAYERS,
-    draw_retention,
-    retention,
-    retention_illustration,
-    retention_points,
-    retention_words,
-)
-from advwindow.reports.reading.findings import headline
-from advwindow.reports.reading.studies import layers_under, read_studies
+from advwindow.reports.figures.budgets import attack_looks
+from advwindow.reports.figures.retention import MOST_ATTACKS, draw_retention, retention, retention_illustration
+from advwindow.reports.figures.retention_caption import retention_words
+from advwindow.reports.reading.retention import retention_points
+from advwindow.reports.reading.studies import read_studies
 from advwindow.reports.style import render
-from advwindow.runs import run_half_lives
 from tests.reports.runs import Shape, make_run
-
-BUDGETS = ("1/255", "4/255", "8/255")
 
 
 @pytest.fixture(scope="module")
@@ -42,44 +32,8 @@ def changed(study, change):
     )
 
 
-def test_layers_are_spread_over_those_aligned_when_clean(study, points):
-    anchored = headline(study).rows().filter(pl.col("verdict") != "unanchored")["layer"].to_list()
-    chosen = points["layer"].unique(maintain_order=True).to_list()
-    assert len(anchored) > MOST_LAYERS == len(chosen)
-    assert (chosen[0], chosen[-1]) == (anchored[0], anchored[-1])
-    gaps = np.diff([anchored.index(layer) for layer in chosen])
-    assert gaps.max() - gaps.min() <= 1
-
-
-def test_points_are_those_of_the_layers_tables(study, points):
-    assert points["attack"].unique().to_list() == ["PGD"]
-    assert points["norm"].unique().to_list() == ["linf"]
-    by_eps = {a.spec.eps: a for a in study.attacks if a.spec.attack == "pgd" and a.spec.norm == "linf"}
-    assert points["eps"].unique(maintain_order=True).to_list() == ["0", *BUDGETS]
-    for row in points.iter_rows(named=True):
-        if row["eps"] == "0":
-            assert (row["budget"], row["retention"], row["retention_low"]) == (0, 1, None)
-            continue
-        told = layers_under(by_eps[row["eps"]].layers, "attack").row(
-            by_predicate=pl.col("layer") == row["layer"], named=True
-        )
-        assert row["budget"] == parse_eps(row["eps"])
-        for name in ("depth", "retention", "retention_low", "retention_high"):
-            assert row[name] == told[name]
-
-
-def test_half_lives_are_those_of_the_run(study, points):
-    lives = run_half_lives(study.run)
-    assert lives["half_life"].is_not_null().any()
-    for row in points.iter_rows(named=True):
-        told = lives.row(by_predicate=pl.col("layer") == row["layer"], named=True)
-        assert row["half_life"] == told["half_life"]
-        assert (row["half_life_low"], row["half_life_high"]) == (told["low"], told["high"])
-        assert row["half_life_text"] == told["text"]
-
-
 def test_the_figure_draws_points_intervals_and_half_lives(study, points):
-    figure = retention(points, names=study.names)
+    figure = retention(points, names=study.names, looks=attack_looks(study))
     tables = points.partition_by("layer", maintain_order=True)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [table["layer"][0] for table in tables]
     marked = 0
@@ -102,7 +56,7 @@ def test_the_figure_draws_points_intervals_and_half_lives(study, points):
 
 
 def test_panels_share_their_axes(study, points):
-    figure = retention(points, names=study.names)
+    figure = retention(points, names=study.names, looks=attack_looks(study))
     assert len({(axes.get_xlim(), axes.get_ylim()) for axes in figure.axes}) == 1
 
 
@@ -116,7 +70,7 @@ def test_missing_values_leave_gaps(study, columns):
     ])  # fmt: skip
     found = retention_points(holes)
     assert found.filter(pl.col("eps") != "0")["retention_low"].null_count() > 0
-    axes = retention(found, names=study.names).axes
+    axes = retention(found, names=study.names, looks=attack_looks(study)).axes
     for panel, table in zip(axes, found.partition_by("layer", maintain_order=True), strict=True):
         gaps = np.isnan(line(panel, "PGD").get_ydata().astype(float))
         np.testing.assert_array_equal(gaps, table["retention"].is_null())
@@ -129,14 +83,14 @@ def test_a_layer_without_half_life_has_no_mark(study, points):
         for name in points.columns
         if name.startswith("half_life") and name != "half_life_text"
     )
-    for axes in retention(none, names=study.names).axes:
+    for axes in retention(none, names=study.names, looks=attack_looks(study)).axes:
         assert not [each for each in axes.get_lines() if str(each.get_label()).startswith("half-life")]
     assert "no half-life lies within the budgets" in retention_words(none).caption
 
 
 def test_intervals_that_leave_the_panel_do_not_squeeze_the_curves(study):
     wild = changed(study, [pl.lit(-50.0).alias("retention_low"), pl.lit(80.0).alias("retention_high")])
-    low, high = retention(retention_points(wild), names=study.names).axes[0].get_ylim()
+    low, high = retention(retention_points(wild), names=study.names, looks=attack_looks(study)).axes[0].get_ylim()
     assert low > -1
     assert high < 1.5
 
@@ -155,8 +109,9 @@ def test_each_norm_and_a_few_attacks_have_a_figure(tmp_path, count, budgets, pie
     ]  # fmt: skip
     shape = Shape(attacks=told, layers=("in", "mid", "out"))
     found = read_studies(make_run(tmp_path / "run", shape))[0]
-    ((name, figures, words, data),) = retention_illustration(found)
-    assert name == "retention"
+    (told,) = retention_illustration(found)
+    figures, words, data = told.pieces, told.words, told.data
+    assert told.name == "retention"
     assert len(figures) == pieces + 1
     assert data.height == (count + 1) * (budgets + 1) * data["layer"].n_unique()
     assert (
@@ -181,17 +136,18 @@ def test_untrusted_names_are_never_markup(tmp_path):
     shape = Shape(layers=layers, attacks=[("$p_\x07#", "linf", f"{b}/255", {}, 0.4) for b in (1, 2)])
     found = read_studies(make_run(tmp_path / "run", shape))[0]
     found = changed(found, pl.lit("intact").alias("verdict"))
-    ((_, figures, words, _),) = retention_illustration(found)
-    svg = render(figures[0], "svg", selectable=True).decode()
+    (told,) = retention_illustration(found)
+    words = told.words
+    svg = render(told.pieces[0], "svg", selectable=True).decode()
     assert "$x_" in svg
     assert "&lt;b&gt;&amp;" in svg
     assert "\x07" not in svg + words.caption + words.alt
     assert "L" * 60 not in svg + words.caption + words.alt
 
 
-def test_axes_of_others_are_drawn_into(points):
+def test_axes_of_others_are_drawn_into(study, points):
     from matplotlib.figure import Figure
 
     axes = Figure(figsize=(3, 2)).add_subplot()
-    keys = draw_retention(axes, points.filter(layer=points["layer"][0]))
+    keys = draw_retention(axes, points.filter(layer=points["layer"][0]), looks=attack_looks(study))
     assert list(keys) == ["PGD", "half of it", "half-life, 95 %"]
