@@ -25,8 +25,6 @@ _LEFT, _RIGHT, _GAP = 14 * MM, 1 * MM, 5 * MM
 _TOP, _TITLE = 4 * MM, 6 * MM
 #: Room that one letter of a rotated layer name takes.
 _LETTER = 1.12 * MM
-#: Room that a key takes beside its letters.
-_HANDLE = 8 * MM
 _NAME_WIDTH = 18
 _MOST_NAMES, _NAME_SIZE = 20, 5.5
 #: More keys than this stand closer together.
@@ -110,49 +108,11 @@ def names_height(names: Sequence[str]) -> float:
     return 2.5 * MM + _LETTER * max(len(label) for label in axis_names(names))
 
 
-def key_above(axes: Axes, handles: Mapping[str, Artist], *, title: str, width: float) -> int:
-    """Keys above axes that stand by themselves, in as many columns as have room.
-
-    Args:
-        axes: of the figure.
-        handles: keys by what they mean.
-        title: first line, in bold; none if empty.
-        width: room in inches.
-
-    Returns:
-        Number of lines that they take.
-    """
-    lines = next(n for n in range(1, len(handles) + 1) if n == len(handles) or _key_width(list(handles), n) <= width)
-    axes.legend(
-        list(handles.values()),
-        list(handles),
-        loc="lower left",
-        bbox_to_anchor=(0, 1.01),
-        ncols=math.ceil(len(handles) / lines),
-        frameon=False,
-        title=drawable(shorten(title, round(width / _LETTER))),
-        title_fontproperties={"weight": "bold", "size": 7},
-        alignment="left",
-        borderaxespad=0,
-        borderpad=0.2,
-        handlelength=1.8,
-        columnspacing=1.2,
-        handletextpad=0.5,
-    )
-    return lines + bool(title)
-
-
 def figure_of(axes: Axes) -> Figure:
     """The whole figure that axes are in."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     return figure
-
-
-def _key_width(labels: Sequence[str], lines: int) -> float:
-    """Inches that keys take in so many lines; columns are filled one after the other."""
-    columns = [labels[start : start + lines] for start in range(0, len(labels), lines)]
-    return sum(_HANDLE + _LETTER * max(len(label) for label in column) for column in columns)
 
 
 def _dress(axes: Axes, title: str, ylabel: str) -> None:

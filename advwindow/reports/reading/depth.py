@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from advwindow.reports.reading.findings import best_layer, headline, layer_name
+from advwindow.reports.reading.studies import drawn
 from advwindow.reports.text import attack_name, listing, norm_name, number, printable, short_names, shorten
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from advwindow.reports.reading.studies import Attacked, Study
 
-_FAMILY = ("attack", "norm", "parameters", "target", "access")
+_FAMILY = ("attack", "norm", "parameters", "target", "access", "draws")
 _DAMAGE = ("eroding", "collapsing", "hijacked")
 _NAME_WIDTH, _TITLE_WIDTH = 28, 44
 _MOST_FAMILIES, _MOST_TOLD = 3, 3
@@ -121,9 +122,9 @@ def _families(study: Study) -> dict[str, dict[str, _Life]]:
     if study.half_lives.is_empty():
         return {}
     groups = dict(study.half_lives.group_by(_FAMILY, maintain_order=True))
-    plain = [_family(*map(str, key)) for key in groups]
+    plain = [_family(*map(str, key[:5])) for key in groups]
     titles = [
-        name if plain.count(name) == 1 else f"{name} ({_parameters(str(key[2]))})"
+        name if plain.count(name) == 1 else f"{name} ({_parameters(str(key[2]), int(str(key[5])))})"
         for name, key in zip(plain, groups, strict=True)
     ]
     return {
@@ -145,8 +146,9 @@ def _family(attack: str, norm: str, parameters: str, target: str, access: str) -
     return printable(f"{attack_name(attack)} {norm_name(norm)}{goal}{blind}")
 
 
-def _parameters(parameters: str) -> str:
-    return printable(", ".join(f"{key} {value}" for key, value in json.loads(parameters).items())) or "defaults"
+def _parameters(parameters: str, draws: int) -> str:
+    told = [*(f"{key} {value}" for key, value in json.loads(parameters).items()), *drawn(draws)]
+    return printable(", ".join(told)) or "defaults"
 
 
 def _some(parts: Sequence[str]) -> str:

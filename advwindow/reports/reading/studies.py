@@ -11,7 +11,7 @@ import polars as pl
 
 from advwindow.attacks import Audit
 from advwindow.errors import IncompleteError
-from advwindow.reports.text import attack_name, eps_name, norm_name, printable
+from advwindow.reports.text import attack_name, count, eps_name, norm_name, printable
 from advwindow.runs import run_half_lives
 
 if TYPE_CHECKING:
@@ -193,7 +193,13 @@ def _title(spec: CellSpec) -> str:
 
 
 def _parameters(spec: CellSpec) -> str:
-    return printable(", ".join(f"{key} {value}" for key, value in spec.parameters.items())) or "defaults"
+    told = [*(f"{key} {value}" for key, value in spec.parameters.items()), *drawn(spec.draws)]
+    return printable(", ".join(told)) or "defaults"
+
+
+def drawn(draws: int) -> list[str]:
+    """How many draws of a random network a gradient is the mean of, where there is more than one."""
+    return [count(draws, "draw")] if draws > 1 else []
 
 
 def _distinction(subject: Subject, subjects: Sequence[Subject]) -> str:

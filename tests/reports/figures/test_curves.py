@@ -139,7 +139,7 @@ def test_long_runs_are_cut_into_pieces(study):
     shape = Shape(layers=tuple(f"layer.{place}" for place in range(62)))
     first = study.attacks[0]
     attacks = tuple(
-        type(first)(**{**vars(first), "title": f"attack {place}", "layers": layer_table(shape, loss=place / 20)})
+        replace(first, title=f"attack {place}", layers=layer_table(shape, loss=place / 20))
         for place in range(13)
     )
     attacks = tuple(replace(attack, references=attack.references.clear()) for attack in attacks)
@@ -155,7 +155,7 @@ def test_long_runs_are_cut_into_pieces(study):
 
 def test_the_figure_of_images_is_left_out_where_none_was_tested(study):
     first = study.attacks[0]
-    untested = type(first)(**{**vars(first), "layers": layer_table(Shape(trials=False), loss=0.5)})
+    untested = replace(first, layers=layer_table(Shape(trials=False), loss=0.5))
     names = [illustration.name for illustration in illustrate(replace(study, attacks=(untested,)))]
     assert "alignment" in names
     assert "one-vs-two" not in names

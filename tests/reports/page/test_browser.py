@@ -38,7 +38,8 @@ return performance.getEntriesByType('resource').map((entry) => entry.name).filte
 
 OVERHANG = "const root = document.documentElement; return root.scrollWidth - root.clientWidth"
 
-#: Ratio of the brightness of each text to that of what lies behind it, as WCAG 2 defines it: those below 4.5.
+#: Ratio of the brightness of each text to that of what lies behind it, as WCAG 2 defines it: those below 4.5. White
+#: letters of a figure that is shown whole lie on cells of a drawing, which only a picture of the page could tell.
 FAINT = """
 const seen = new Set();
 const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -65,10 +66,11 @@ function behind(element) {
 return [...document.querySelectorAll(
   'p, td, th, small, strong, em, li > a, h1, h2, h3, dt, dd, figcaption, label, svg text')]
   .filter((e) => {
-    const kind = [e.tagName, e.className, e.parentElement.className, e.getAttribute('fill')].join();
+    const kind = [e.tagName, e.className, e.parentElement.className, getComputedStyle(e).fill].join();
     return !seen.has(kind) && seen.add(kind);
   })
   .filter((e) => e.textContent.trim() && !e.closest('.chip, [hidden], .unseen, .skip, button') && e.checkVisibility())
+  .filter((e) => !e.closest('.plates') || getComputedStyle(e).fill !== 'rgb(255, 255, 255)')
   .map((e) => { const style = getComputedStyle(e);
     const [a, b] = [light(rgb(e.closest('svg') ? style.fill : style.color)), light(behind(e))];
     return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.outerHTML.slice(0, 90)]; })

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -42,7 +44,7 @@ def test_one_study_with_its_attacks_in_the_order_of_the_plan(study):
 
 def test_layers_come_in_the_order_of_the_network_whatever_the_order_of_rows(study):
     attack = study.attacks[0]
-    shuffled = type(attack)(**{**vars(attack), "layers": attack.layers.sample(fraction=1, shuffle=True, seed=3)})
+    shuffled = replace(attack, layers=attack.layers.sample(fraction=1, shuffle=True, seed=3))
     for condition in ("clean", "noise", "attack"):
         assert shuffled.rows(condition).equals(attack.rows(condition))
 
@@ -52,6 +54,14 @@ def test_parameters_are_named_only_where_titles_would_be_equal(tmp_path):
     run = make_run(tmp_path / "run", Shape(attacks=[*same, ("pgd", "linf", "8/255", {}, 0.5), ATTACKS[0]]))
     assert list(titles(run.specs).values()) == [
         "PGD L∞ 8/255 (steps 10)", "PGD L∞ 8/255 (steps 50)", "PGD L∞ 8/255 (defaults)", "FGSM L∞ 4/255",
+    ]  # fmt: skip
+
+
+def test_draws_are_named_where_nothing_else_differs(tmp_path):
+    run = make_run(tmp_path / "run", Shape(attacks=[("pgd", "linf", "8/255", {"steps": 10}, 0.5)]))
+    (spec,) = run.specs
+    assert list(titles([spec, spec.model_copy(update={"draws": 5})]).values()) == [
+        "PGD L∞ 8/255 (steps 10)", "PGD L∞ 8/255 (steps 10, 5 draws)",
     ]  # fmt: skip
 
 
