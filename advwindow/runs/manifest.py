@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import re
 import shlex
 import subprocess
 import sys
@@ -15,10 +14,9 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("advwindow", "torch", "numpy", "scipy", "polars", "foolbox", "torchattacks", "timm", "torchvision")
+from advwindow.privacy import without_password
 
-#: What must not be read in a report: ``postgresql://user:password@host``.
-_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]*@")
+PACKAGES = ("advwindow", "torch", "numpy", "scipy", "polars", "foolbox", "torchattacks", "timm", "torchvision")
 
 
 def make_manifest(*, command: list[str] | None = None) -> dict[str, Any]:
@@ -32,7 +30,7 @@ def make_manifest(*, command: list[str] | None = None) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(_PASSWORD.sub(r"\1***@", argument) for argument in argv),
+        "command": shlex.join(map(without_password, argv)),
         "versions": {"python": platform.python_version(), **package_versions()},
         "machine": {
             "system": f"{platform.system()} {platform.release()}",

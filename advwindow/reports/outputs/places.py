@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import shlex
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from advwindow.errors import MissingExtraError, UserError
+from advwindow.privacy import without_password
 from advwindow.reports.outputs.sinks import MlflowSink, TensorBoardSink, send
 
 if TYPE_CHECKING:
@@ -77,17 +77,6 @@ def reason_of(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return without_password(str(error) if isinstance(error, UserError) else text)
-
-
-def without_password(text: str) -> str:
-    """A text in which URIs keep their passwords to themselves.
-
-    Example:
-        >>> without_password("postgresql://me:secret@host/db")
-        'postgresql://me:***@host/db'
-    """
-    plain = re.sub(r"(://[^/@\s:]*):[^/\s]*@", r"\1:***@", text)
-    return re.sub(r"([?&](?:password|passwd|pwd|token)=)[^&\s'\"]+", r"\1***", plain, flags=re.IGNORECASE)
 
 
 def _option(name: str, value: str) -> str:

@@ -107,7 +107,7 @@ def _alike(element: ET.Element) -> tuple[str, ...]:
     style = element.get("style", "")
     if element.tag == _USE and not len(element):
         return (_USE, element.get(_HREF, ""), style)
-    if element.tag == _PATH and "fill: none" in style and "id" not in element.attrib:
+    if element.tag == _PATH and "fill: none" in style and "opacity" not in style and "id" not in element.attrib:
         return (_PATH, element.get("clip-path", ""), style)
     return ("", str(id(element)))
 

@@ -43,9 +43,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             shown = _significant(comparison, table) if title == "Pairs" else table
             _print_table(title, _compact(shown, numbers), console)
     for sentence in comparison.callouts:
-        console.print(Text(f"! {sentence}", style="yellow"))
+        console.print(Text(f"! {printable(sentence)}", style="yellow"))
     for sentence in comparison.notes:
-        console.print(Text(f"! {sentence}", style="dim"))
+        console.print(Text(f"! {printable(sentence)}", style="dim"))
 
 
 def _compact(table: pl.DataFrame, numbers: dict[str, int]) -> pl.DataFrame:

@@ -139,8 +139,7 @@ def test_long_runs_are_cut_into_pieces(study):
     shape = Shape(layers=tuple(f"layer.{place}" for place in range(62)))
     first = study.attacks[0]
     attacks = tuple(
-        replace(first, title=f"attack {place}", layers=layer_table(shape, loss=place / 20))
-        for place in range(13)
+        replace(first, title=f"attack {place}", layers=layer_table(shape, loss=place / 20)) for place in range(13)
     )
     attacks = tuple(replace(attack, references=attack.references.clear()) for attack in attacks)
     big = replace(study, attacks=attacks)
