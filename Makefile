@@ -32,7 +32,7 @@ gallery: $(STAMP)  ## the pictures of the README, from the default run
 
 test: export OMP_NUM_THREADS = 1  # one worker for each core; more threads than cores are slower by far
 test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest -n logical --dist loadgroup -m "not bench"
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not bench"
 
 trackers: $(STAMP)  ## test the MLflow sink, in an environment beside: it wants newer packages than torchattacks allows
 	$(PYTHON) -m venv $(TRACKERS)
