@@ -31,6 +31,7 @@ def train(
     epochs: Annotated[int, typer.Option(help="Passes over the images.", rich_help_panel=COURSE)] = 15,
     batch_size: Annotated[int, typer.Option(help="Images of each step.", rich_help_panel=COURSE)] = 128,
     learning_rate: Annotated[float, typer.Option(help="The highest one.", rich_help_panel=COURSE)] = 0.2,
+    cutout: Annotated[int, typer.Option(help="Side of a square put out of each image.", rich_help_panel=COURSE)] = 0,
     validation: Annotated[int, typer.Option(help="Images set aside.", rich_help_panel=COURSE)] = 1000,
     precision: Annotated[
         Literal["float32", "bfloat16"],
@@ -62,6 +63,7 @@ def train(
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
+            cutout=cutout,
             validation=validation,
             precision=precision,
             seed=seed,

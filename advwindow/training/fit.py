@@ -14,7 +14,7 @@ from advwindow.attacks import Norm, pgd
 from advwindow.errors import UserError
 from advwindow.streams import stream
 from advwindow.training.adversary import perturbed
-from advwindow.training.augment import augmented
+from advwindow.training.augment import augmented, cut_out
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,6 +113,7 @@ def train_epoch(
 
 def _batch(data: Samples, index: Tensor, recipe: Recipe, draw: torch.Generator) -> Samples:
     images = augmented(data.images[index], padding=recipe.padding, flip=recipe.flip, draw=draw)
+    images = cut_out(images, side=recipe.cutout, draw=draw)
     return Samples(images.contiguous(memory_format=torch.channels_last), data.labels[index])
 
 

@@ -56,6 +56,7 @@ class Recipe(BaseModel):
         weight_decay: of all weights.
         padding: pixels by which an image is shifted at random, in either direction; 0 for none.
         flip: mirror half of the images.
+        cutout: side of a square, in pixels, that is put out of each image at a random place; 0 for none.
         validation: images set aside, on which accuracy is logged after each epoch.
         precision: in which training computes; its own weights, and the accuracies it logs, are of float32.
         width: channels of the network's first stage.
@@ -78,6 +79,7 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=5e-4, ge=0)
     padding: int = Field(default=4, ge=0)
     flip: bool = True
+    cutout: int = Field(default=0, ge=0)
     validation: int = Field(default=1000, ge=1)
     precision: Literal["float32", "bfloat16"] = "float32"
     width: int = Field(default=32, ge=1)
