@@ -9,6 +9,7 @@ from advwindow.reports.document.typeset import typeset
 from advwindow.reports.figures.illustrations import illustrate
 from advwindow.reports.figures.pictures import examples
 from advwindow.reports.reading import content
+from advwindow.reports.reading.outline import outline
 from advwindow.reports.reading.provenance import created
 from advwindow.reports.reading.studies import read_studies
 from advwindow.reports.style import render
@@ -54,4 +55,5 @@ def _study(study: Study, folder: str, files: dict[str, bytes]) -> dict[str, Any]
         figures[illustration.name] = {"files": names, **illustration.words._asdict()}
     rows, pictures = examples(study)
     files |= {f"{folder}/{name}": picture for name, picture in pictures.items()}
-    return {**content.about(study), "folder": folder, "figures": figures, "examples": rows}
+    told = {**content.about(study), "folder": folder, "figures": figures, "examples": rows}
+    return told | {"sections": outline(told)}

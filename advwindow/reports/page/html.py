@@ -22,6 +22,7 @@ from advwindow.reports.page.sections import number_sections, opening, provenance
 from advwindow.reports.page.sheet import Section, piece, sheet
 from advwindow.reports.reading import content
 from advwindow.reports.reading.findings import headline
+from advwindow.reports.reading.outline import outline
 from advwindow.reports.reading.studies import read_studies
 from advwindow.runs import write_bytes
 
@@ -60,7 +61,7 @@ def write_html(run: RunDirectory, path: Path) -> Path:
 
 def _study(study: Study, place: int) -> dict[str, Any]:
     rows, pictures = examples(study)
-    return {
+    told = {
         **content.about(study),
         "figures": {
             each.name: _figure(study, each, prefix=f"{place}-{number}") for number, each in enumerate(illustrate(study))
@@ -68,6 +69,7 @@ def _study(study: Study, place: int) -> dict[str, Any]:
         "examples": rows,
         "pictures": {name: _source(picture) for name, picture in pictures.items()},
     }
+    return told | {"sections": outline(told)}
 
 
 def _figure(study: Study, illustration: Illustration, *, prefix: str) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def _sections(data: dict[str, Any]) -> list[Section]:
     several = data["several"]
     sections = [Section("what-happened", "What happened", opening(data))]
     for place, study in enumerate(data["studies"]):
-        found = study_sections(study, place, several=several)
+        found = study_sections(study, place, data["told"], several=several)
         if several:
             body = join([tag("p", " ".join(study["caveats"]), class_="note"), *(each.render() for each in found)])
             sections.append(Section(f"study-{place}", study["title"], body))
@@ -111,6 +113,10 @@ def _sections(data: dict[str, Any]) -> list[Section]:
     return [
         *sections,
         Section("method", "How to read this report", Markup(method)),
-        Section("numbers", "Numbers behind the verdicts", number_sections(data["studies"], several=several)),
+        Section(
+            "numbers",
+            "Numbers behind the verdicts",
+            number_sections(data),
+        ),
         Section("provenance", "Provenance", provenance(data)),
     ]

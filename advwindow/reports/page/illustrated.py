@@ -4,37 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from advwindow.reports.page.markup import Markup, join, tag
+from advwindow.reports.page.markup import tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from advwindow.reports.page.drawing import Drawn
+    from advwindow.reports.page.markup import Markup
 
 
 class Illustrated:
-    """The figures of a study, each told once."""
+    """The figures of a study by their names."""
 
     def __init__(self, study: Mapping[str, Any], place: int) -> None:
         self._study, self._place = study, place
-        self._left = [name for name in study["figures"] if name != "verdicts"]
 
-    def figures(self, *names: str) -> Markup:
-        """Those of these names that there are."""
-        shown = [name for name in names if name in self._left]
-        self._left = [name for name in self._left if name not in shown]
-        return join(self._illustration(name) for name in shown)
-
-    def skip(self, name: str) -> Markup:
-        """Leave one out."""
-        self._left = [each for each in self._left if each != name]
-        return Markup()
-
-    def rest(self) -> Markup:
-        """Those not yet told."""
-        return self.figures(*self._left)
-
-    def _illustration(self, name: str) -> Markup:
+    def figure(self, name: str) -> Markup:
+        """A drawing with its caption."""
         shown = self._study["figures"][name]
         key = f"figure-{self._place}-{name}"
         if "plates" in shown:

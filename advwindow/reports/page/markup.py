@@ -54,6 +54,17 @@ def join(parts: Iterable[str], between: str = "") -> Markup:
     return Markup(escape(between).join(escape(part) for part in parts))
 
 
+def coded(text: str) -> Markup:
+    """Text whose parts between backticks are code.
+
+    Example:
+        >>> coded("run `a < b`")
+        'run <code>a &lt; b</code>'
+    """
+    parts = text.split("`")
+    return join(tag("code", part) if place % 2 else part for place, part in enumerate(parts))
+
+
 def embedded(value: Any) -> Markup:  # noqa: ANN401 - whatever JSON can say
     """JSON that can stand inside a script element: no text in it can end that element or begin a comment."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -11,6 +11,7 @@ from advwindow.reports.reading.provenance import created, day, hashes, pairs, pr
 from advwindow.reports.reading.studies import titles
 from advwindow.reports.reading.tables import attack_row, concept_table, layer_table, losers, word_rows
 from advwindow.reports.reading.trace import trace_table
+from advwindow.reports.reading.wording import TOLD
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import count, listing, printable, shorten
 
@@ -40,6 +41,7 @@ def whole(run: RunDirectory, studies: Sequence[Study]) -> dict[str, Any]:
         "plan": run.plan_id,
         "missing": _missing(run),
         "several": len(studies) > 1,
+        "told": TOLD,
         "marks": {verdict: mark._asdict() for verdict, mark in MARKS.items()},
         "method": _method(specs[0]),
         "provenance": _provenance(run, specs),
@@ -75,18 +77,17 @@ def about(study: Study) -> dict[str, Any]:
 def _audited(title: str, audit: Audit) -> dict[str, Any]:
     """The checks that gave an answer, those that fired first; and which were left out."""
     order = {"fail": 0, "warn": 1, "pass": 2}
+    skipped = [each.code for each in audit if each.verdict == "skipped"]
+    left_out = f"Left out at this level: {', '.join(skipped)}." if skipped else ""
     asked = sorted((each for each in audit if each.verdict in order), key=lambda each: order[each.verdict])
     return {
-        "title": title,
-        "tally": audit_tally(audit),
-        "level": audit.level,
-        "images": audit.images,
+        "head": f"The audit ({audit.level}) of {title} on {audit.images} images: {audit_tally(audit)}.",
         "rows": [
             {"code": each.code, "title": each.title, "verdict": each.verdict, "summary": each.summary,
              "remedy": each.remedy if each.fired else ""}
             for each in asked
         ],
-        "skipped": [each.code for each in audit if each.verdict == "skipped"],
+        "caption": f"{TOLD['checks']} {left_out}".strip(),
     }  # fmt: skip
 
 

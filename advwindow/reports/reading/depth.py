@@ -11,6 +11,7 @@ import polars as pl
 
 from advwindow.reports.reading.findings import best_layer, headline, layer_name
 from advwindow.reports.reading.studies import drawn
+from advwindow.reports.reading.wording import LIVES, THINNED
 from advwindow.reports.text import attack_name, listing, norm_name, number, printable, short_names, shorten
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def beginning_rows(study: Study) -> list[dict[str, str]]:
 def half_life_tables(study: Study) -> list[dict[str, Any]]:
     """Tables of half-lives: lines for the layers that are aligned with words, columns for the attacks.
 
-    At most three attacks stand side by side; no table where no attack was made at several budgets, or no layer is
-    aligned.
+    At most three attacks stand side by side, and the last table tells how to read them; no table where no attack was
+    made at several budgets, or no layer is aligned.
     """
     rows = headline(study).rows()
     anchored = [str(name) for name in rows.filter(pl.col("verdict") != "unanchored")["layer"]]
@@ -73,7 +74,9 @@ def half_life_tables(study: Study) -> list[dict[str, Any]]:
     titles = list(families)
     pieces = [titles[start : start + _MOST_FAMILIES] for start in range(0, len(titles), _MOST_FAMILIES)]
     tables = [_half_life_table({title: families[title] for title in piece}, chosen, labels) for piece in pieces]
-    return [table | {"thinned": len(chosen) < len(anchored)} for table in tables]
+    told = LIVES.format(thinned=THINNED if len(chosen) < len(anchored) else "")
+    tables[-1]["caption"] = f"{told} {tables[-1]['caption']}".strip()
+    return tables
 
 
 def depth_sentences(study: Study) -> list[str]:
@@ -114,7 +117,7 @@ def _half_life_table(
         cell = [{"text": life.text, "mark": mark} for life, mark in zip(row, found, strict=True)]
         rows.append({"layer": labels[layer], "cells": cell})
     remarks = [{"mark": mark, "text": text} for text, mark in marks.items()]
-    return {"titles": list(families), "rows": rows, "notes": sorted(common), "remarks": remarks}
+    return {"titles": list(families), "rows": rows, "caption": " ".join(sorted(common)), "remarks": remarks}
 
 
 def _families(study: Study) -> dict[str, dict[str, _Life]]:

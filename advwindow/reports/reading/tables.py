@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from advwindow.reports.reading.findings import headline, layer_name, tally, worst_layer
+from advwindow.reports.reading.wording import CONCEPTS, LOST
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import (
     attack_name,
@@ -87,9 +88,9 @@ def concept_table(study: Study) -> dict[str, Any]:
     losses = {name: score - under[chosen.title].get(name, score) for name, score in clean.items()}
     lost = sorted(losses, key=lambda name: -losses[name])[:_MOST_CONCEPTS]
     words = dict(chosen.concepts.select("concept", "word").iter_rows())
+    bold = LOST if any(name in lost_in[title] for title in under for name in lost) else ""
     return {
-        "layer": shorten(printable(layer), _LAYER_WIDTH),
-        "attack": chosen.title,
+        "caption": CONCEPTS.format(layer=shorten(printable(layer), _LAYER_WIDTH), attack=chosen.title, lost=bold),
         "titles": [shorten(title, 40) for title in under],
         "rows": [
             {

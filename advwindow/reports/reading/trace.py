@@ -8,6 +8,7 @@ import polars as pl
 
 from advwindow.reports.reading.depth import evenly
 from advwindow.reports.reading.findings import best_layer, headline, layer_name
+from advwindow.reports.reading.wording import TRACE
 from advwindow.reports.text import count, printable, short_names, shorten
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def trace_table(study: Study) -> dict[str, Any] | None:
             {"layer": labels[layer], "cells": [_cell(each, layer, on) for each in traces for on in ("clean", "attack")]}
             for layer in chosen
         ],
-        "caption": _caption(attack, len(traces), thinned=len(chosen) < len(study.names)),
+        "caption": f"{_caption(attack, len(traces), thinned=len(chosen) < len(study.names))} {TRACE}",
     }
 
 

@@ -67,13 +67,14 @@ def test_one_line_per_attack_tells_where_it_begins(study):
 def test_half_lives_are_told_of_layers_that_are_aligned(study, run):
     (table,) = half_life_tables(study)
     assert table["titles"] == ["PGD L∞"]
-    assert not table["thinned"]
+    assert table["caption"].startswith("The budget at which half of a layer’s clean alignment is gone")
+    assert "evenly spaced" not in table["caption"]
     assert [row["layer"] for row in table["rows"]] == study.names[6:]
     known = dict(run_half_lives(run).select("layer", "text").iter_rows())
     assert [[cell["text"] for cell in row["cells"]] for row in table["rows"]] == [
         [known[name]] for name in study.names[6:]
     ]
-    assert table["notes"] == ["With 12 concepts the interval is a rough one."]
+    assert table["caption"].endswith("claimed but the side. With 12 concepts the interval is a rough one.")
     doubted = {row["layer"] for row in table["rows"] if row["cells"][0]["mark"]}
     wanted = study.half_lives.filter(pl.col("note").str.contains("not surely above zero"))["layer"].to_list()
     assert doubted == set(wanted) & set(study.names[6:])
@@ -92,7 +93,11 @@ def test_attacks_that_differ_in_parameters_alone_are_told_apart_three_to_a_table
     assert [table["titles"] for table in tables] == [
         ["PGD L∞ (steps 5)", "PGD L∞ (steps 10)", "PGD L∞ (steps 20)"], ["PGD L∞ (steps 40)"],
     ]  # fmt: skip
-    assert all(table["thinned"] and len(table["rows"]) == 13 for table in tables)
+    assert all(len(table["rows"]) == 13 for table in tables)
+    notes = "With 12 concepts the interval is a rough one."
+    assert tables[0]["caption"] == notes  # what holds for a table stands under it, how to read all under the last
+    assert "words (of many layers, evenly spaced ones). Between" in tables[1]["caption"]
+    assert tables[1]["caption"].endswith(notes)
 
 
 def test_each_study_has_the_half_lives_of_its_own(tmp_path):
@@ -135,5 +140,5 @@ def test_budgets_that_cannot_be_compared_spoil_no_report(tmp_path):
     (study,) = read_studies(run)
     (table,) = half_life_tables(study)
     assert {cell["text"] for row in table["rows"] for cell in row["cells"]} == {"not compared"}
-    assert any("differs in its clean images" in note for note in table["notes"])
+    assert "differs in its clean images" in table["caption"]
     assert depth_sentences(study)[1] == "Half-life at head, the best aligned layer: PGD L∞ not compared."
