@@ -9,6 +9,7 @@ import torch
 
 from advwindow.attacks import Status, audit, make_budgets
 from advwindow.attacks.audit import SINGLE_STEP, Trial
+from advwindow.defenses import traits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,6 +120,7 @@ def _audit(
         ids=study.images.ids,
         batch_size=transport.batch_size,
         draws=spec.draws,
+        declared_random=traits(study.model).random,
         reference=study.undefended,
     )
     return found.to_dict()

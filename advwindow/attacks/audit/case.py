@@ -49,6 +49,7 @@ class Setup:
         batch_size: jobs side by side.
         samples: most images that full re-runs take.
         draws: passes averaged for a gradient, where the network draws at random; None for the engine's own.
+        declared_random: whether the network says that it draws at random.
     """
 
     model: Classifier
@@ -64,6 +65,7 @@ class Setup:
     batch_size: int | None
     samples: int
     draws: int | None = None
+    declared_random: bool = False
 
     def only(self, index: Tensor) -> Setup:
         """The same for the samples at this index ``(m,)``."""

@@ -239,7 +239,8 @@ _CHECKS = (
             "Differences are shares of the logits' length."
         ),
         threshold=(
-            "Above 1e-4 between passes: warn, and fail where a predicted class changed. Above 1e-4 between "
+            "Above 1e-4 between passes: warn, and fail where a predicted class changed, unless the network is "
+            "declared random. Above 1e-4 between "
             "batches of one size, or above 1e-2 between batches of different sizes: fail."
         ),
         meaning=(

@@ -79,6 +79,7 @@ def audit(
     batch_size: int | None = None,
     samples: int = 100,
     draws: int | None = None,
+    declared_random: bool = False,
 ) -> Audit:
     """Check whether the success of an attack says what it seems to say: checks S1 to S15, indicators I1 to I6.
 
@@ -105,6 +106,7 @@ def audit(
         batch_size: jobs side by side.
         samples: most images that level full runs attacks on.
         draws: passes averaged for a gradient of a network that draws at random; 8 by default.
+        declared_random: whether the network says that it draws at random; S10 then warns of what it fails otherwise.
 
     Raises:
         UserError: an argument that cannot be used, or an attack that fails.
@@ -132,7 +134,7 @@ def audit(
     if traits.batch_dependent:
         return Audit(*header, 0, _only(network.repeatability(traits), "Answers depend on batch mates (S10)."))
     setup = Setup(model, images, labels, request.ids, made, name, budget, level, reference, seed, batch_size, samples)
-    setup = replace(setup, draws=draws)
+    setup = replace(setup, draws=draws, declared_random=declared_random)
     pool = spread(len(images), POOL[level])
     case = _case(setup, (images[pool], labels[pool]), traits, outcomes, trials)
     return Audit(*header, len(setup.images), tuple(_answer(code, check, case) for code, check in CHECKS.items()))

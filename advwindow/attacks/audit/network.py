@@ -46,16 +46,21 @@ I2_ALONE = 0.5
 I2_FACTOR, I2_SLACK = 3.0, 0.05
 
 
-def repeatability(traits: Traits, *, changed: int = 0, images: int = 0) -> Finding:
-    """S10, from the traits and from how many of some images changed their class over five passes."""
+def repeatability(traits: Traits, *, changed: int = 0, images: int = 0, declared: bool = False) -> Finding:
+    """S10, from the traits and from how many of some images changed their class over five passes.
+
+    A network that says of itself that it is random is attacked as one: it is warned of, never failed.
+    """
     if traits.batch_dependent:
         return found("S10", "fail", "Logits of an image change with the other images of its batch.", noise=traits.noise)
     if traits.random:
         summary = (
             f"Repeated passes differ by {traits.noise:.2g} of the logits' length, "
-            f"and the class of {changed} of {images} images changes."
+            f"and the class of {changed} of {images} images changes"
+            f"{', as is to be expected of a network that is declared random' if declared else ''}."
         )
-        return found("S10", "fail" if changed else "warn", summary, noise=traits.noise, changed=changed, images=images)
+        verdict: Verdict = "fail" if changed and not declared else "warn"
+        return found("S10", verdict, summary, noise=traits.noise, changed=changed, images=images)
     summary = f"Repeated passes differ by {traits.noise:.2g} of the logits' length, batch mates do not matter."
     return found("S10", "pass", summary, noise=traits.noise, changed=0, images=images)
 
@@ -70,7 +75,7 @@ def s10(case: Case) -> Finding:
             with private_randomness(attempt, "audit", "S10"):
                 classes.append(model(case.few_images).argmax(1))
     changed = int((torch.stack(classes) != classes[0]).any(0).sum())
-    return repeatability(case.traits, changed=changed, images=len(case.few))
+    return repeatability(case.traits, changed=changed, images=len(case.few), declared=case.setup.declared_random)
 
 
 def s11(case: Case) -> Finding:

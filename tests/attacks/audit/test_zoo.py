@@ -80,6 +80,20 @@ def test_planted_faults_are_found_at_full(name):
     }
 
 
+def test_a_network_that_is_declared_random_is_warned_of_and_not_failed():
+    images, labels = zoo.photographs(16, seed=2)
+    found = {
+        declared: audit(
+            zoo.faulty("loud noise"), images, labels, attack=FGSM(), budget=zoo.BUDGET, declared_random=declared
+        )["S10"]
+        for declared in (False, True)
+    }
+    assert {declared: finding.verdict for declared, finding in found.items()} == {False: "fail", True: "warn"}
+    assert found[True].numbers == found[False].numbers
+    assert "declared random" in found[True].summary
+    assert "declared" not in found[False].summary
+
+
 @pytest.mark.parametrize("name", ["quantised input", "detached graph"])
 def test_no_gradient_is_left(name):
     report = audited(name, "quick")
