@@ -180,7 +180,7 @@ def test_a_defence_that_says_it_is_random_is_taken_at_its_word(study):
 
 
 def test_the_audit_warns_of_a_defence_that_says_it_is_random(study, tmp_path):
-    directory = run_sweep(sweep(study, ["noise?sigma=3"]), out=tmp_path / "run", transport=Transport()).directory
+    directory = run_sweep(sweep(study, ["noise?sigma=1"]), out=tmp_path / "run", transport=Transport()).directory
     (found,) = [run for run in map(directory.audit, directory.done()) if run is not None]
     (s10,) = [each for each in found["findings"] if each["code"] == "S10"]
     assert s10["verdict"] == "warn"
