@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from advwindow.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from advwindow.runs import RunDirectory
 
@@ -30,7 +30,7 @@ def compare(
     """
     from advwindow.runs import RunDirectory
 
-    _compare([RunDirectory(run) for run in runs], images=images, out=out, certificates={})
+    _compare([RunDirectory(run) for run in runs], images=images, out=out)
 
 
 def bench(
@@ -74,27 +74,21 @@ def bench(
         return
     run = run_watched(planned, cells, library, folder, sweeps.Transport(device, batch_size, workers, audit=audit))
     with console.status("Certifying smoothed models"):
-        certificates = sweeps.certify_run(run.directory, library, copies=certify) if certify else {}
+        if certify:
+            sweeps.certify_run(run.directory, library, copies=certify)
     target = report or Path("reports") / run.path.resolve().name
-    _compare([run.directory], images="", out=target, certificates=certificates)
+    _compare([run.directory], images="", out=target)
     console.print(f"Run    {run.path}", highlight=False)
     typer.echo(target)
 
 
-def _compare(
-    runs: Sequence[RunDirectory],
-    *,
-    images: str,
-    out: Path | None,
-    certificates: Mapping[tuple[str, str], Mapping[str, Any]],
-) -> None:
+def _compare(runs: Sequence[RunDirectory], *, images: str, out: Path | None) -> None:
     from rich.console import Console
 
     from advwindow.comparison import compare_runs, export, image_sets
     from advwindow.reports import print_comparison, save_comparison_figures
     from advwindow.reports.document.comparison import write_comparison_pdf
     from advwindow.reports.page.comparison import write_comparison_html
-    from advwindow.reports.reading.comparison import certificate_sentence
 
     console = Console()
     known = image_sets(runs)
@@ -105,16 +99,12 @@ def _compare(
     for chosen in [images] if images else known:
         comparison = compare_runs(runs, images=chosen)
         print_comparison(comparison, console)
-        found = {entry.name: certificates.get((entry.spec.subject, entry.spec.images)) for entry in comparison.entries}
-        own = {name: each for name, each in found.items() if each}
-        for name, each in own.items():
-            console.print(certificate_sentence(name, each), highlight=False, markup=False)
         if out is not None:
             folder = out if len(known) == 1 or images else out / _folder(chosen)
-            export(comparison, folder, certificates=own)
+            export(comparison, folder)
             save_comparison_figures(comparison, folder)
-            write_comparison_pdf(comparison, folder / "comparison.pdf", certificates=own)
-            write_comparison_html(comparison, folder / "comparison.html", certificates=own)
+            write_comparison_pdf(comparison, folder / "comparison.pdf")
+            write_comparison_html(comparison, folder / "comparison.html")
 
 
 def _folder(images: str) -> str:

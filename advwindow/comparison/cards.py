@@ -23,9 +23,7 @@ _COST = ("seconds", "forwards", "backwards")
 _MEANING = ("retention", "layers", "unanchored", "intact", "eroded", "collapsed", "hijacked")
 
 
-def cards(
-    comparison: Comparison, *, certificates: Mapping[str, Mapping[str, Any]] | None = None
-) -> list[dict[str, Any]]:
+def cards(comparison: Comparison) -> list[dict[str, Any]]:
     """One card per entry, after the model cards of RobustBench (Croce 2021, arXiv 2010.09670), as plain JSON values.
 
     Each holds ``name``, ``model``, ``defense``, ``draws``, ``hashes`` (SHA-256 of weights with the defence, of images,
@@ -36,10 +34,8 @@ def cards(
 
     Args:
         comparison: the whole.
-        certificates: plain JSON values on certified robustness, by the names of entries.
     """
-    known = certificates or {}
-    return [_card(comparison, entry) | {"certificate": known.get(entry.name)} for entry in comparison.entries]
+    return [_card(comparison, entry) for entry in comparison.entries]
 
 
 def card_json(card: Mapping[str, Any]) -> str:
@@ -67,6 +63,7 @@ def _card(comparison: Comparison, entry: Entry) -> dict[str, Any]:
         "clean_accuracy": _accuracy(rows[0], "clean"),
         "results": [_result(comparison, row) for row in rows],
         "audits": _audits(entry),
+        "certificate": entry.certificate,
         "callouts": [*contrasts["sentence"], *failed],
         "notes": list(comparison.notes),
         "versions": manifest.get("versions", {}),

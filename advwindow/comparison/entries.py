@@ -107,6 +107,11 @@ class Entry:
         return right
 
     @property
+    def certificate(self) -> dict[str, Any] | None:
+        """What is certified of the model if it is a smoothed one (`advwindow.sweep.certify_run`); None if nothing."""
+        return self.run.certificate(self.spec)
+
+    @property
     def budgets(self) -> list[Budget]:
         """Different budgets of the attacks on the defended network, those of minimal-norm attacks among them."""
         return distinct(cell.budget for cell in self._judged)

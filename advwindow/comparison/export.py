@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from advwindow.comparison.cards import card_json, cards
 from advwindow.comparison.compare import TABLES
@@ -15,6 +14,7 @@ from advwindow.errors import UserError, did_you_mean
 from advwindow.runs import write_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -31,15 +31,12 @@ _MADE_OF = (
     "procedure."
 )
 
-_Certificates = Mapping[str, Mapping[str, Any]]
-
 
 def export(
     comparison: Comparison,
     folder: Path,
     *,
     formats: Sequence[str] = FORMATS,
-    certificates: _Certificates | None = None,
 ) -> list[Path]:
     r"""Write the comparison.
 
@@ -51,7 +48,6 @@ def export(
         comparison: the whole.
         folder: where to; it is made.
         formats: some of `FORMATS`.
-        certificates: for the cards (`cards`).
 
     Returns:
         The files.
@@ -64,7 +60,7 @@ def export(
             raise UserError("unknown format of tables", got=name, fix=did_you_mean(name, FORMATS))
     files: dict[str, bytes] = {}
     for name in formats:
-        files |= _cards(comparison, certificates) if name == "json" else _WRITERS[name](comparison)
+        files |= _WRITERS[name](comparison)
     paths = [folder / name for name in files]
     for path, content in zip(paths, files.values(), strict=True):
         write_bytes(path, content)
@@ -117,10 +113,10 @@ def _latex(comparison: Comparison) -> dict[str, bytes]:
     return files
 
 
-def _cards(comparison: Comparison, certificates: _Certificates | None) -> dict[str, bytes]:
+def _cards(comparison: Comparison) -> dict[str, bytes]:
     return {
         f"cards/{place:02d}-{_file_name(card['name'])}.json": card_json(card).encode()
-        for place, card in enumerate(cards(comparison, certificates=certificates), start=1)
+        for place, card in enumerate(cards(comparison), start=1)
     }
 
 
@@ -133,5 +129,6 @@ _WRITERS: dict[str, Callable[[Comparison], dict[str, bytes]]] = {
     "csv": _csv,
     "parquet": _parquet,
     "markdown": _markdown,
+    "json": _cards,
     "latex": _latex,
 }

@@ -28,7 +28,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise UserError(
             f"cannot write {path}",
             got=error.strerror or str(error),
-            fix="free some space or choose another folder; finished cells are safe, the same command goes on",
+            fix="free some space or choose another folder, then give the same command again; what is finished is kept",
         ) from error
 
 

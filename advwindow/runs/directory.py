@@ -28,7 +28,7 @@ from advwindow.runs.atomic import (
     write_bytes,
     write_json,
 )
-from advwindow.runs.spec import CellSpec, short_hash
+from advwindow.runs.spec import RESULT_VERSION, CellSpec, short_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -166,6 +166,16 @@ class RunDirectory:
         file = self._audit_file(spec)
         return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
+    def save_certificate(self, spec: CellSpec, found: Mapping[str, Any]) -> None:
+        """Keep what is certified of a cell's smoothed model; ``found["n"]`` tells from how many copies of an image."""
+        write_json(self._certificates(spec) / f"{found['n']}.json", dict(found))
+
+    def certificate(self, spec: CellSpec, *, copies: int | None = None) -> dict[str, Any] | None:
+        """What is certified of a cell's model from so many copies of each image, or from the most; None if nothing."""
+        wanted = "*" if copies is None else str(copies)
+        files = sorted(self._certificates(spec).glob(f"{wanted}.json"), key=lambda file: int(file.stem))
+        return json.loads(files[-1].read_text(encoding="utf-8")) if files else None
+
     def log(self, event: str, **facts: str | float) -> None:
         """Append one line to the event log."""
         line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts})
@@ -236,6 +246,10 @@ class RunDirectory:
 
     def _folder(self, spec: CellSpec) -> Path:
         return self.path / "cells" / spec.cell_id
+
+    def _certificates(self, spec: CellSpec) -> Path:
+        """Of this model and these images, whatever else the cell is about."""
+        return self.path / "certificates" / short_hash([RESULT_VERSION, spec.model_sha256, spec.images_sha256])
 
     def _audit_file(self, spec: CellSpec) -> Path:
         return self.path / "audits" / f"{spec.cell_id}.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +10,8 @@ from advwindow.defenses import certify
 from advwindow.defenses.around import Enclosed
 from advwindow.defenses.certify import radius_of
 from advwindow.defenses.smoothing import Smoothing
-from advwindow.runs import RESULT_VERSION, short_hash, write_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from advwindow.runs import CellSpec, RunDirectory
     from advwindow.sweep.plan import Library
     from advwindow.sweep.study import Study
@@ -28,14 +24,14 @@ def certify_run(run: RunDirectory, library: Library, *, copies: int) -> dict[tup
     """Certificates of the finished cells' smoothed models, by subject and images; see `advwindow.defenses.certify`.
 
     Args:
-        run: where they are kept, in the folder ``certificates``.
+        run: where they are kept.
         library: has the models and images.
         copies: noisy copies of each image that test its class; a tenth of them, at least 100, choose it.
 
     Returns:
-        For each: ``sigma``, ``n0``, ``n``, ``alpha``, ``images``, ``predictions`` (-1 abstains), ``radii``, ``largest``
-        (the radius that so many copies can certify at most), and ``accuracy``: certified accuracy by L2 radius in pixel
-        units, as text.
+        For each: ``sigma``, ``n0``, ``n``, ``alpha``, ``seed``, ``images``, ``predictions`` (-1 abstains), ``radii``,
+        ``largest`` (the radius that so many copies can certify at most), and ``accuracy``: certified accuracy by L2
+        radius in pixel units, as text.
 
     Raises:
         UserError: a number of copies that cannot be used, or the disk is full.
@@ -49,37 +45,35 @@ def _certificate(run: RunDirectory, spec: CellSpec, study: Study, copies: int) -
     model = study.model
     if not isinstance(model, Enclosed) or not isinstance(model.around, Smoothing) or model.defense is not None:
         return {}
-    file = _file(run.path, spec, copies)
-    if not file.is_file():
-        sigma = model.around.sigma
-        made = certify(
-            model,
-            study.pixels,
-            study.labels.cpu(),
-            sigma=sigma,
-            n0=max(100, copies // 10),
-            n=copies,
-            seed=spec.seed,
-            ids=study.images.ids,
-        )
-        largest = float(radius_of(np.array([made.n]), made.n, sigma=sigma, alpha=made.alpha)[0])
-        radii = [sigma * share for share in RADII]
-        facts = {
-            "sigma": made.sigma,
-            "n0": made.n0,
-            "n": made.n,
-            "alpha": made.alpha,
-            "images": len(study.labels),
-            "largest": largest,
-            "accuracy": {f"{radius:g}": made.accuracy(radius) for radius in radii if radius < largest},
-            "predictions": made.predictions.tolist(),
-            "radii": made.radii.tolist(),
-        }
-        write_json(file, facts)
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return content
+    known = run.certificate(spec, copies=copies)
+    if known is None:
+        known = _certified(model, model.around.sigma, spec, study, copies)
+        run.save_certificate(spec, known)
+    return known
 
 
-def _file(folder: Path, spec: CellSpec, copies: int) -> Path:
-    key = short_hash([RESULT_VERSION, spec.model_sha256, spec.images_sha256, spec.seed, copies])
-    return folder / "certificates" / f"{key}.json"
+def _certified(model: Enclosed, sigma: float, spec: CellSpec, study: Study, copies: int) -> dict[str, Any]:
+    made = certify(
+        model,
+        study.pixels,
+        study.labels.cpu(),
+        sigma=sigma,
+        n0=max(100, copies // 10),
+        n=copies,
+        seed=spec.seed,
+        ids=study.images.ids,
+    )
+    largest = float(radius_of(np.array([made.n]), made.n, sigma=sigma, alpha=made.alpha)[0])
+    radii = [sigma * share for share in RADII]
+    return {
+        "sigma": made.sigma,
+        "n0": made.n0,
+        "n": made.n,
+        "alpha": made.alpha,
+        "seed": spec.seed,
+        "images": len(study.labels),
+        "largest": largest,
+        "accuracy": {f"{radius:g}": made.accuracy(radius) for radius in radii if radius < largest},
+        "predictions": made.predictions.tolist(),
+        "radii": made.radii.tolist(),
+    }

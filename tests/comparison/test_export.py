@@ -86,11 +86,15 @@ def test_a_card_says_what_was_tested_and_what_came_out(tmp_path, found):
     assert cards(found)[0]["results"][0]["oblivious_accuracy"] is None
 
 
-def test_a_certificate_is_kept_for_its_entry(found):
-    certificate = {"sigma": 0.25, "certified_accuracy": {"0.5": 0.4}}
-    first, second = cards(found, certificates={"sample:plain": certificate})
-    assert first["certificate"] == certificate
+def test_the_certificate_from_most_copies_is_that_of_its_entry(found):
+    entry = found.entries[0]
+    for copies in (500, 10_000, 2_000):
+        entry.run.save_certificate(entry.spec, {"n": copies, "accuracy": {"0.5": 0.4}})
+    first, second = cards(found)
+    assert first["certificate"] == {"n": 10_000, "accuracy": {"0.5": 0.4}}
     assert second["certificate"] is None
+    assert entry.run.certificate(entry.spec, copies=500)["n"] == 500
+    assert entry.run.certificate(entry.spec, copies=501) is None
 
 
 def test_a_card_of_smallest_perturbations_is_plain_json(tmp_path):

@@ -28,9 +28,9 @@ def test_the_same_images_are_one_set_whatever_they_are_called(tmp_path):
 def test_the_command_compares_the_same_images_under_two_names(tmp_path, capsys, images):
     one = make_run(tmp_path / "one", [cell(model="sample:a", images="folder:a")])
     two = make_run(tmp_path / "two", [cell(range(20), model="sample:b", images="folder:b")])
-    _compare([one, two], images=images, out=None, certificates={})
+    _compare([one, two], images=images, out=None)
     told = capsys.readouterr().out
     assert told.count("40 images\n") == 1
     assert "Ranks" in told
     with pytest.raises(UserError, match="no run has these images: got 'folder:c'; expected folder:a"):
-        _compare([one, two], images="folder:c", out=None, certificates={})
+        _compare([one, two], images="folder:c", out=None)

@@ -12,21 +12,17 @@ from advwindow.reports.style import render
 from advwindow.runs import write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from advwindow.comparison import Comparison
 
 
-def write_comparison_pdf(
-    comparison: Comparison, path: Path, *, certificates: Mapping[str, Mapping[str, Any]] | None = None
-) -> Path:
+def write_comparison_pdf(comparison: Comparison, path: Path) -> Path:
     """Typeset a comparison: PDF/A-2a and PDF/UA-1, complete without network or installed fonts.
 
     Args:
         comparison: the whole.
         path: where to; its folder is made.
-        certificates: on certified robustness, by the names of entries.
 
     Raises:
         UserError: the path cannot be written.
@@ -38,7 +34,7 @@ def write_comparison_pdf(
         files |= {name: render(piece, "svg", selectable=True) for name, piece in zip(names, shown.pieces, strict=True)}
         figures[shown.name] = {"files": names, **shown.words._asdict()}
     undrawn = len(drawn_budgets(comparison)) < len(comparison.budgets)
-    data = {**whole(comparison, certificates=certificates), "figures": figures, "undrawn": undrawn}
+    data = {**whole(comparison), "figures": figures, "undrawn": undrawn}
     files["data.json"] = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
     when = int(made(comparison).timestamp())
     write_bytes(path, typeset("comparison.typ", files, timestamp=when, shared=("house.typ",)))

@@ -27,20 +27,17 @@ if TYPE_CHECKING:
 _UNDRAWN = "Only the budget that tells entries apart best is drawn; layers.csv holds all."
 
 
-def write_comparison_html(
-    comparison: Comparison, path: Path, *, certificates: Mapping[str, Mapping[str, Any]] | None = None
-) -> Path:
+def write_comparison_html(comparison: Comparison, path: Path) -> Path:
     """Write a comparison as one page that needs no other file and no network.
 
     Args:
         comparison: the whole.
         path: where to; its folder is made.
-        certificates: on certified robustness, by the names of entries.
 
     Raises:
         UserError: the path cannot be written.
     """
-    data = whole(comparison, certificates=certificates)
+    data = whole(comparison)
     figures = {shown.name: shown for shown in (*front(comparison), *against_depth(comparison))}
     undrawn = len(drawn_budgets(comparison)) < len(comparison.budgets)
     sections = _sections(data, figures, undrawn=undrawn)

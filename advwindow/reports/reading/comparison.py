@@ -25,20 +25,17 @@ if TYPE_CHECKING:
     from advwindow.comparison import Comparison, Entry
     from advwindow.runs import RunDirectory
 
-    Certificates = Mapping[str, Mapping[str, Any]]
-
 
 def made(comparison: Comparison) -> datetime:
     """When the last of the runs began: the date of the comparison, so that the same runs give the same bytes."""
     return max(created(run.manifest()) for run in _runs(comparison))
 
 
-def whole(comparison: Comparison, *, certificates: Certificates | None = None) -> dict[str, Any]:
+def whole(comparison: Comparison) -> dict[str, Any]:
     """Title, answer, tables, call-outs, notes and provenance; all texts are one line and hold nothing invisible.
 
     Args:
         comparison: the whole.
-        certificates: on certified robustness, by the names of entries.
     """
     entries, first = comparison.entries, comparison.entries[0]
     answers = answer(comparison)
@@ -60,9 +57,7 @@ def whole(comparison: Comparison, *, certificates: Certificates | None = None) -
         "callouts": [_shortened(comparison, sentence) for sentence in comparison.callouts],
         "notes": [printable(sentence) for sentence in comparison.notes],
         "certificates": [
-            certificate_sentence(entry.name, certificates[entry.name])
-            for entry in entries
-            if certificates and entry.name in certificates
+            certificate_sentence(entry.name, found) for entry in entries if (found := entry.certificate) is not None
         ],
         "pairs": pair_tables(comparison),
         "survival": survival_tables(comparison),

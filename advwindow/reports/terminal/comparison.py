@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from advwindow.comparison import readable_tables
+from advwindow.reports.reading.comparison import certificate_sentence
 from advwindow.reports.reading.comparison_layers import numbers_of
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import printable, shorten
@@ -42,6 +43,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         if title != "Attacks":
             shown = _significant(comparison, table) if title == "Pairs" else table
             _print_table(title, _compact(shown, numbers), console)
+    for entry in comparison.entries:
+        if entry.certificate is not None:
+            console.print(Text(certificate_sentence(entry.name, entry.certificate)))
     for sentence in comparison.callouts:
         console.print(Text(f"! {printable(sentence)}", style="yellow"))
     for sentence in comparison.notes:

@@ -111,7 +111,10 @@ def test_sections_without_data_do_not_appear(tmp_path):
 
 def test_several_budgets_and_certificates(tmp_path):
     found = {"accuracy": {"0.25": 0.5}, "n": 1000, "alpha": 0.001, "largest": 0.4567}
-    path = write_comparison_pdf(several(tmp_path), tmp_path / "x.pdf", certificates={"timm:net-1": found})
+    comparison = several(tmp_path)
+    (entry,) = [each for each in comparison.entries if each.name == "timm:net-1"]
+    entry.run.save_certificate(entry.spec, found)
+    path = write_comparison_pdf(comparison, tmp_path / "x.pdf")
     text = " ".join(pages(path))
     assert "Certified accuracy of timm:net-1: 50 % within L2 0.25" in text
     assert [title for _, title in outline(path)][1:3] == ["L∞ 4/255", "L₂ 1"]
