@@ -35,8 +35,10 @@ def gate(
     from rich.console import Console
 
     from advwindow.gates import judge, print_decisions, read_policy
-    from advwindow.runs import RunDirectory
+    from advwindow.runs import RunDirectory, remove
 
+    if junit is not None:
+        remove(junit)  # what an earlier run passed must not be read as this one's
     wanted = read_policy(policy)
     directory = RunDirectory(run)
     decisions = judge(wanted, directory, baseline=RunDirectory(baseline) if baseline else None)

@@ -11,7 +11,7 @@ from advwindow.comparison.compare import TABLES
 from advwindow.comparison.markup import latex_table, markdown, markdown_table
 from advwindow.comparison.readable import readable_tables
 from advwindow.errors import UserError, did_you_mean
-from advwindow.runs import write_bytes
+from advwindow.runs import remove, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Format = Literal["csv", "markdown", "latex", "parquet", "json"]
 FORMATS: tuple[Format, ...] = ("csv", "markdown", "latex", "parquet", "json")
 
+_CARDS = "cards"
 _MADE_OF = (
     "Shares are of all images, an image that is misclassified when clean is not robust; in square brackets 95 % "
     "intervals: Wilson's of shares, Newcombe's of differences, the bootstrap's of ranks. Robust is the worst per image "
@@ -42,7 +43,8 @@ def export(
 
     ``csv`` and ``parquet``: one file for each of `TABLES`, all digits. ``markdown``: ``comparison.md`` with call-outs
     and the tables as people read them. ``latex``: one file for each of those, to be read in with ``\input`` where the
-    package ``booktabs`` is used. ``json``: a card for each entry in ``cards/``.
+    package ``booktabs`` is used. ``json``: a card for each entry in ``cards/``, whose cards of entries that are no more
+    are removed.
 
     Args:
         comparison: the whole.
@@ -61,6 +63,9 @@ def export(
     files: dict[str, bytes] = {}
     for name in formats:
         files |= _WRITERS[name](comparison)
+    for stale in (folder / _CARDS).glob("[0-9][0-9]*-*.json") if "json" in formats else ():
+        if f"{_CARDS}/{stale.name}" not in files:
+            remove(stale)
     paths = [folder / name for name in files]
     for path, content in zip(paths, files.values(), strict=True):
         write_bytes(path, content)
@@ -115,7 +120,7 @@ def _latex(comparison: Comparison) -> dict[str, bytes]:
 
 def _cards(comparison: Comparison) -> dict[str, bytes]:
     return {
-        f"cards/{place:02d}-{_file_name(card['name'])}.json": card_json(card).encode()
+        f"{_CARDS}/{place:02d}-{_file_name(card['name'])}.json": card_json(card).encode()
         for place, card in enumerate(cards(comparison), start=1)
     }
 

@@ -1,6 +1,6 @@
 """Runs on disk: identity of cells, plain formats, atomic writes, resume."""
 
-from advwindow.runs.atomic import exclusive, remove_leftovers, write_bytes, write_json
+from advwindow.runs.atomic import exclusive, remove, remove_leftovers, write_bytes, write_json
 from advwindow.runs.directory import TABLES, CellResult, RunDirectory
 from advwindow.runs.evidence import layer_evidence
 from advwindow.runs.halflives import run_half_lives
@@ -21,6 +21,7 @@ __all__ = [
     "layer_evidence",
     "make_manifest",
     "package_versions",
+    "remove",
     "remove_leftovers",
     "run_half_lives",
     "short_hash",

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from advwindow.errors import UserError
@@ -47,6 +47,12 @@ def write_bytes(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if there is one."""
+    with disk_errors(path), suppress(FileNotFoundError, NotADirectoryError):
+        path.unlink()
 
 
 def write_json(path: Path, value: object) -> None:

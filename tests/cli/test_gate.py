@@ -105,6 +105,14 @@ def test_a_gate_about_nothing_is_a_mistake_and_no_pass(folder, call):
     assert "no cell of py:nets:make is of the gate's budget: got 'linf 9/255'" in stderr
 
 
+@pytest.mark.parametrize("name", ["part", "nothing"])
+def test_an_earlier_verdict_does_not_stay_where_there_is_none(folder, call, name):
+    build(folder / "part", cell(), cell(seed=1), missing=1)
+    (folder / "gates.xml").write_text("all passed")
+    assert call(name, "--policy", "lax.toml", "--junit", "gates.xml", cwd=folder)[0] in {2, 3}
+    assert not (folder / "gates.xml").exists()
+
+
 def test_an_unfinished_run_exits_with_3(folder, call):
     build(folder / "part", cell(), cell(seed=1), missing=1)
     code, stdout, stderr = call("part", "--policy", "lax.toml", cwd=folder)

@@ -27,6 +27,16 @@ def test_every_format(tmp_path, found):
     assert all(path.is_file() for path in paths)
 
 
+def test_cards_of_entries_that_are_no_more_do_not_stay(tmp_path, found):
+    folder = tmp_path / "out"
+    export(found, folder)
+    (folder / "cards" / "notes.json").write_text("mine")
+    export(compare_runs([make_run(tmp_path / "one", [cell()])]), folder, formats=["csv"])
+    assert len(list((folder / "cards").iterdir())) == 3
+    export(compare_runs([make_run(tmp_path / "two", [cell(model="sample:other")])]), folder, formats=["json"])
+    assert sorted(path.name for path in (folder / "cards").iterdir()) == ["01-sample-other.json", "notes.json"]
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_parquet_and_csv_hold_every_digit(tmp_path, found, name):
     export(found, tmp_path / "out", formats=["csv", "parquet"])

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from advwindow.comparison import Comparison
 
 _NAME = 44
+_MOST_PAIRS = 20
+#: Columns for which a terminal has no room.
+_LEFT_OUT = ("n", "gradients", "only first", "only second", "p")
 #: Headings where there is little room; letters are those of the verdicts.
 _SHORT = {
     "entry": "", "oblivious %": "obl. %", "adaptive %": "ada. %", "black-box %": "b-box %", "seconds": "s",
-    "strongest attack": "strongest", "alignment kept %": "kept %",
+    "strongest attack": "strongest", "alignment kept %": "kept %", "rank by tests": "by tests",
+    "first in %": "first %", "on the front": "front",
     **{verdict: mark.letter for verdict, mark in MARKS.items()},
 }  # fmt: skip
 
@@ -40,9 +44,10 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     for name, number in numbers.items():
         console.print(Text(f"{number:>3}  {printable(name)}"))
     for title, table in readable_tables(comparison).items():
-        if title != "Attacks":
-            shown = _significant(comparison, table) if title == "Pairs" else table
-            _print_table(title, _compact(shown, numbers), console)
+        if title == "Pairs":
+            _print_pairs(comparison, table, numbers, console)
+        elif title != "Attacks":
+            _print_table(title, _compact(table, numbers), console)
     for entry in comparison.entries:
         if entry.certificate is not None:
             console.print(Text(certificate_sentence(entry.name, entry.certificate)))
@@ -53,7 +58,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 
 
 def _compact(table: pl.DataFrame, numbers: dict[str, int]) -> pl.DataFrame:
-    table = table.drop("n", "gradients", strict=False)
+    table = table.drop(_LEFT_OUT, strict=False)
     kept = {"robust %", "rank", "difference in points"}
     wide = [name for name in table.columns if name not in kept]
     return (
@@ -63,15 +68,23 @@ def _compact(table: pl.DataFrame, numbers: dict[str, int]) -> pl.DataFrame:
     )
 
 
-def _significant(comparison: Comparison, table: pl.DataFrame) -> pl.DataFrame:
-    return table.filter(comparison.pairs["better"] != "")
+def _print_pairs(comparison: Comparison, table: pl.DataFrame, numbers: dict[str, int], console: Console) -> None:
+    """The surest of the differences that are significant."""
+    surest = pl.struct(comparison.pairs["p_holm"], -comparison.pairs["difference"].abs())
+    significant = table.with_columns(surest.alias("surest")).filter(comparison.pairs["better"] != "")
+    shown = significant.sort("surest", maintain_order=True).drop("surest")[:_MOST_PAIRS]
+    if shown.is_empty():
+        told = "no difference is significant after Holm's adjustment."
+        console.print(Text(f"\nPairs: {told}", style="bold"))
+        return
+    _print_table("Pairs", _compact(shown, numbers), console)
+    if len(significant) > len(shown):
+        more = f"{len(significant) - len(shown)} more differences are significant; --out writes them all."
+        console.print(Text(more, style="dim"))
 
 
 def _print_table(title: str, table: pl.DataFrame, console: Console) -> None:
     console.print()
-    if table.is_empty():
-        console.print(Text(f"{title}: no difference is significant after Holm's adjustment.", style="bold"))
-        return
     look = {"box": box.SIMPLE_HEAD, "padding": (0, 1), "pad_edge": False, "show_edge": False}
     shown = Table(title=title, title_justify="left", title_style="bold", **look)  # type: ignore[arg-type] # mixed kinds
     for name in table.columns:
