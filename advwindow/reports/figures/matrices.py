@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib as mpl
@@ -11,13 +10,14 @@ import polars as pl
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from advwindow.reports.figures.captions import Words
 from advwindow.reports.figures.illustration import Illustration
+from advwindow.reports.figures.matrices_caption import matrix_words
+from advwindow.reports.figures.matrix_scale import KINDS, MANY, least_cluster, pooled_pairs
 from advwindow.reports.figures.naming import GAP, NAME_SIZE, NAME_WIDTH, Naming, row_of, usual
-from advwindow.reports.reading.findings import at_layer, headline, layer_name
-from advwindow.reports.reading.geometry import concept_names, headline_geometry, within_and_between, word_order
+from advwindow.reports.reading.findings import headline
+from advwindow.reports.reading.geometry import concept_names, headline_geometry, word_order
 from advwindow.reports.style import ATTACK, CLEAN, FAINT, INK, MM, WIDTHS, Width, drawable, house_style
-from advwindow.reports.text import count, listing, number, printable, shorten, signed
+from advwindow.reports.text import shorten
 from advwindow.window.alignment import pair_values
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from advwindow.reports.reading.geometry import ConceptGeometry, Order
-    from advwindow.reports.reading.studies import Attacked, Study
+    from advwindow.reports.reading.studies import Study
 
     Array = NDArray[np.float64]
 
@@ -37,22 +37,14 @@ _COLUMNS: dict[Width, int] = {"page": 4, "column": 2}
 
 #: Millimetres of a title above a panel, and of the colour bars below.
 _TITLE, _BARS = 4.5, 11.0
-_TOLD_WIDTH, _TITLE_WIDTH = 30, 20
+_TITLE_WIDTH = 20
 
-#: Percentiles at which colours end where there are more concepts than this; else single pairs would bleach the rest.
-_ENDS, _MANY = (1, 99), 40
-#: More cells beside each other are smaller than what is printed; means of them make files a tenth as large.
-_FINEST = 200
+#: Percentiles at which colours end where there are many concepts.
+_ENDS = (1, 99)
 #: Few colours make small files.
 _COLORS = 65
-#: A cluster of words is set off by lines from this share of the concepts on.
-_LARGE = 0.04
 
 _CHANGE = LinearSegmentedColormap.from_list("change", [CLEAN, "#FFFFFF", ATTACK], _COLORS).with_extremes(bad=FAINT)
-_KINDS = {"pearson": "Pearson correlation", "cosine": "cosine similarity"}
-#: What a caption says of the colours.
-_SHARED = "The first three share one scale of colours."
-_CLIPPED = "The first three share one scale of colours, which ends at the 1st and 99th percentile of all pairs."
 
 
 class Panel(NamedTuple):
@@ -115,7 +107,7 @@ def draw_matrices(
         if named.both and place % columns == columns - 1:
             each.yaxis.tick_right()
             _name(each, geometry, order, slice(1, None, named.step))
-    _bar(axes[1] if columns == 4 else axes[2], panels[0], f"similarity ({_KINDS[geometry.kind].partition(' ')[0]})")
+    _bar(axes[1] if columns == 4 else axes[2], panels[0], f"similarity ({KINDS[geometry.kind].partition(' ')[0]})")
     _bar(axes[3], panels[3], "change under attack")
 
 
@@ -123,7 +115,7 @@ def panels_of(geometry: ConceptGeometry) -> tuple[Panel, Panel, Panel, Panel]:
     """The four matrices; the first three on one scale of colours, the last centred on 0."""
     alike = geometry.of_words, geometry.clean, geometry.attacked
     values = np.concatenate([pair_values(matrix) for matrix in alike])
-    ends = _ENDS if len(geometry.concepts) > _MANY else (0, 100)
+    ends = _ENDS if len(geometry.concepts) > MANY else (0, 100)
     one = Normalize(*_apart(*np.percentile(values, ends).tolist()))
     most = max(float(np.percentile(np.abs(pair_values(geometry.difference)), ends[1])), 0.01)
     viridis = mpl.colormaps["viridis"].resampled(_COLORS).with_extremes(bad=FAINT)
@@ -135,7 +127,7 @@ def panels_of(geometry: ConceptGeometry) -> tuple[Panel, Panel, Panel, Panel]:
 
 
 def pooled(values: Array) -> Array:
-    """Means of blocks, so that at most `_FINEST` of them stand beside each other; missing values are left out.
+    """Means of blocks, so that not too many of them stand beside each other; missing values are left out.
 
     Args:
         values: ``(n, n)``, at least one of each block there where blocks have several.
@@ -143,7 +135,7 @@ def pooled(values: Array) -> Array:
     Returns:
         As they are where they are few enough.
     """
-    step = -(-len(values) // _FINEST)
+    step = pooled_pairs(len(values))
     if step == 1:
         return values
     starts = np.arange(0, len(values), step)
@@ -169,23 +161,6 @@ def matrix_data(geometry: ConceptGeometry) -> pl.DataFrame:
     })  # fmt: skip
 
 
-def matrix_words(attack: Attacked, geometry: ConceptGeometry) -> Words:
-    """About the matrices of one of the attack's layers."""
-    concepts, layer = count(len(geometry.concepts), "concept"), layer_name(attack, geometry.layer)
-    space = shorten(printable(geometry.space), _TOLD_WIDTH)
-    facts = " ".join(
-        fact for fact in (_clusters(geometry), _most_changed(geometry), _aligned(attack, geometry)) if fact
-    )
-    caption = (
-        f"How alike {concepts} are to each other at {layer} ({_KINDS[geometry.kind]} of every two): by their words "
-        f"({space}), on clean images, under {attack.title}, and attacked minus clean. They stand in the order of the "
-        f"words' own hierarchical clustering; lines set off its clusters{_least_told(len(geometry.concepts))}. "
-        f"{_SHARED if len(geometry.concepts) <= _MANY else _CLIPPED}{_blocks(len(geometry.concepts))} {facts}"
-    )
-    alt = f"Four matrices of {concepts}: words, clean, attacked, and the difference, at {layer}. {facts}"
-    return Words(caption, alt)
-
-
 def matrices_illustration(study: Study) -> list[Illustration]:
     """The figure under the most harmful attack where its drift is largest; none where that layer has no geometry."""
     geometry = headline_geometry(study)
@@ -202,16 +177,11 @@ def _draw(axes: Axes, panel: Panel, order: Order) -> None:
     masked = np.ma.masked_invalid(pooled(shown))
     extent = (-0.5, size - 0.5, size - 0.5, -0.5)
     axes.imshow(masked, cmap=panel.colors, norm=panel.scale, interpolation_stage="data", extent=extent)
-    borders = order.borders(_least(size)) - 0.5
+    borders = order.borders(least_cluster(size)) - 0.5
     axes.hlines(borders, -0.5, size - 0.5, colors=INK, linewidth=0.25)
     axes.vlines(borders, -0.5, size - 0.5, colors=INK, linewidth=0.25)
     axes.set_title(panel.title, loc="left", fontsize=7, fontweight="bold", color=INK, pad=3)
     axes.set(xticks=[], yticks=[], xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
-
-
-def _blocks(concepts: int) -> str:
-    step = -(-concepts // _FINEST)
-    return f" Every field is the mean of {step} by {step} pairs." if step > 1 else ""
 
 
 def _name(axes: Axes, geometry: ConceptGeometry, order: Order, chosen: slice) -> None:
@@ -236,40 +206,3 @@ def _bar(axes: Axes, panel: Panel, label: str) -> None:
 def _apart(low: float, high: float) -> tuple[float, float]:
     """Ends of a scale that has some length."""
     return (low, high) if high - low > 0.01 else (low - 0.01, high + 0.01)
-
-
-def _least(concepts: int) -> int:
-    """Concepts of the smallest cluster that lines set off."""
-    return math.ceil(_LARGE * concepts)
-
-
-def _least_told(concepts: int) -> str:
-    return "" if _least(concepts) == 1 else f" of {_least(concepts)} concepts or more"
-
-
-def _clusters(geometry: ConceptGeometry) -> str:
-    clusters = word_order(geometry.of_words).clusters
-    means = [within_and_between(each, clusters) for each in (geometry.of_words, geometry.clean, geometry.attacked)]
-    if any(math.isnan(mean) for pair in means for mean in pair):
-        return ""
-    told = [
-        f"{number(within)} ({number(between)}) {where}"
-        for (within, between), where in zip(means, ("by words", "on clean images", "under attack"), strict=True)
-    ]
-    return f"Mean similarity within (between) the words' {len(set(clusters.tolist()))} clusters: {listing(told)}."
-
-
-def _most_changed(geometry: ConceptGeometry) -> str:
-    changes = pair_values(geometry.difference)
-    first, second = np.triu_indices(len(geometry.concepts), 1)
-    place = int(np.abs(changes).argmax())
-    names = concept_names(geometry.concepts, _TOLD_WIDTH)
-    pair = f"{names[first[place]]} and {names[second[place]]}"
-    return f"The attack changes {pair} most ({signed(float(changes[place]))})."
-
-
-def _aligned(attack: Attacked, geometry: ConceptGeometry) -> str:
-    """The run's own numbers."""
-    clean, left = (at_layer(attack, geometry.layer, condition)["alignment"] for condition in ("clean", "attack"))
-    measure = attack.spec.measure.title()
-    return f"Alignment with words ({measure} over pairs) goes from {number(clean)} to {number(left)}."

@@ -16,10 +16,10 @@ from advwindow.reports.figures.matrices import (
     matrices,
     matrices_illustration,
     matrix_data,
-    matrix_words,
     panels_of,
     pooled,
 )
+from advwindow.reports.figures.matrices_caption import matrix_words
 from advwindow.reports.reading import geometry as reading
 from advwindow.reports.reading.findings import at_layer, headline, worst_layer
 from advwindow.reports.reading.geometry import headline_geometry, within_and_between, word_order
