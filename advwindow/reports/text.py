@@ -90,19 +90,28 @@ def shorten(text: str, width: int) -> str:
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
+def without_common_start(names: Sequence[str]) -> list[str]:
+    """Names with an ellipsis for what all begin with, up to a mark that parts them.
+
+    Example:
+        >>> without_common_start(["sample:net-a", "sample:net-b + jpeg"])
+        ['…a', '…b + jpeg']
+    """
+    first, last, cut = min(names), max(names), 0
+    while len(names) > 1 and cut < len(first) and first[cut] == last[cut]:
+        cut += 1
+    while cut and first[cut - 1] not in "._-/:":
+        cut -= 1
+    return [("…" if cut else "") + name[cut:] for name in names]
+
+
 def short_names(names: Sequence[str], width: int) -> list[str]:
     """Names of layers for an axis, at most `width` characters.
 
     Where one is too long, what all begin with gives way to an ellipsis first, as the ends tell them apart.
     """
-    cut = 0
-    if len(names) > 1 and max(len(name) for name in names) > width:
-        first, last = min(names), max(names)
-        while cut < len(first) and first[cut] == last[cut]:
-            cut += 1
-        while cut and first[cut - 1] not in "._-/:":
-            cut -= 1
-    return [shorten(("…" if cut else "") + printable(name[cut:]), width) for name in names]
+    long = any(len(name) > width for name in names)
+    return [shorten(printable(name), width) for name in (without_common_start(names) if long else names)]
 
 
 def count(n: int, noun: str) -> str:

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from advwindow.reports.figures.labels import placed
 from advwindow.reports.figures.panels import legend
 from advwindow.reports.reading.comparison_answer import at, budget_name
-from advwindow.reports.reading.comparison_layers import layers_of, numbers_of, panel_titles
+from advwindow.reports.reading.comparison_layers import labels_of, layers_of, numbers_of, panel_titles
 from advwindow.reports.style import ATTACK, CLEAN, FAINT, INK, MARKS, MM, WIDTH, drawable, house_style, render, tidy
 from advwindow.reports.text import printable, short_names, shorten
 from advwindow.runs import write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from advwindow.attacks import Budget
     from advwindow.comparison import Comparison, Entry
+
+    Array = NDArray[np.float64]
 
 _COLUMNS = 2
 #: Panels of fronts, and lines of survival, that fit a page.
@@ -33,6 +38,8 @@ _MOST_LINES = 30
 _FRONT, _KEYS = 62, 2.5
 #: Names that have room beside a single front.
 _MOST_BESIDE = 14
+#: Points: width of a digit and height of a line of numbers, and how far from its dot a number may stand.
+_DIGIT, _LINE, _GAPS = 3.8, 6.0, (3.0, 6.0, 11.0, 17.0, 25.0)
 #: Layers beside each other with room for letter and number, and for a letter.
 _ROOM_FOR_NUMBERS, _ROOM_FOR_LETTERS = 20, 50
 
@@ -122,7 +129,7 @@ def _front_keys() -> dict[str, Any]:
 
 def _blocks(comparison: Comparison, blocks: Sequence[tuple[Budget, Sequence[Entry]]]) -> Figure:
     """Blocks of lines, one for each budget, with the keys at the foot."""
-    numbers = numbers_of(comparison)
+    labels = labels_of(comparison)
     height = (sum(len(entries) * 6 + 9 for _, entries in blocks) + 8) * MM
     with house_style():
         figure = Figure(figsize=(WIDTH, height))
@@ -132,7 +139,7 @@ def _blocks(comparison: Comparison, blocks: Sequence[tuple[Budget, Sequence[Entr
             title = f"{drawable(budget_name(budget))}, % of the clean alignment left"
             axes.text(0, line, title, fontweight="bold", va="center")
             for place, entry in enumerate(entries, start=1):
-                ticks[line + place] = drawable(f"{numbers[entry.name]}: {shorten(printable(entry.name), 46)}")
+                ticks[line + place] = drawable(f"{labels[entry.name].number}: {shorten(labels[entry.name].name, 46)}")
                 _draw_layers(axes, layers_of(comparison, entry, budget), line + place)
             line += len(entries) + 1.5
         axes.set_yticks(list(ticks), list(ticks.values()), fontsize=5.5)
@@ -179,13 +186,39 @@ def _draw_front(axes: Axes, comparison: Comparison, budget: Budget, numbers: dic
             axes.plot(x, above, marker="^", markerfacecolor="white", markeredgecolor=ATTACK, markersize=4, linestyle="")
         axes.plot(x, y, marker="o", color=CLEAN, markersize=3.5, linestyle="")
         together.setdefault((x, y), []).append(str(numbers[row["entry"]]))
-    for (x, y), names in together.items():
-        axes.annotate(",".join(names), (x, y), (3, 2.5), textcoords="offset points", fontsize=6, color=CLEAN)
     axes.set_xlabel("clean accuracy in %")
     axes.set_ylabel("robust accuracy in %, worst per image")
     axes.set_xlim(right=103)
     axes.set_ylim(-3, 103)
     axes.set_title(drawable(budget_name(budget)), loc="left", fontsize=7, fontweight="bold", color=INK, pad=3)
+    above = matrix.drop_nulls("oblivious")
+    _number_dots(axes, together, 100 * above.select("clean", "oblivious").to_numpy())
+
+
+def _number_dots(axes: Axes, together: Mapping[tuple[float, float], Sequence[str]], others: Array) -> None:
+    """Entries' numbers beside their dots, with a line where the nearest free place is not a near one.
+
+    Args:
+        axes: whose limits are set.
+        together: numbers by the place of their dot, in per cent.
+        others: ``(n, 2)``, what else should not be covered.
+    """
+    names = [",".join(numbers) for numbers in together.values()]
+    dots = np.array(list(together))
+    to_points = 72 / axes.figure.dpi
+    points, obstacles = (axes.transData.transform(each) * to_points for each in (dots, np.vstack([dots, others])))
+    sizes = np.array([(_DIGIT * len(name), _LINE) for name in names])
+    window = np.array(axes.get_window_extent().extents) * to_points
+    for dot, name, middle in zip(
+        together, names, placed(points, sizes, obstacles, window=window, gaps=_GAPS), strict=True
+    ):
+        place = np.array([5.0, 5.0]) if middle is None else middle
+        line = {"arrowstyle": "-", "color": CLEAN, "linewidth": 0.3, "shrinkA": 2, "shrinkB": 2}
+        far = float(np.hypot(*place)) > _GAPS[1] + _DIGIT * len(name)
+        axes.annotate(
+            name, dot, tuple(place), textcoords="offset points", ha="center", va="center", fontsize=6, color=CLEAN,
+            arrowprops=line if far else None,
+        )  # fmt: skip
 
 
 def _name_entries(figure: Figure, numbers: dict[str, int], *, bottom: float) -> None:

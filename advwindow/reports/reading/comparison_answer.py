@@ -153,8 +153,8 @@ def _meaning(comparison: Comparison, budget: Budget) -> list[str]:
         told = f"In the aligned layers of {name_of(best['entry'])} the strongest attack leaves {left}"
     else:
         told = (
-            f"Meaning survives best in {name_of(best['entry'])}, where the strongest attack leaves {left}, and worst "
-            f"in {name_of(worst['entry'])} ({number(100 * worst['retention'], digits=0)} %)"
+            f"The strongest attacks leave between {number(100 * worst['retention'], digits=0)} % "
+            f"({name_of(worst['entry'])}) and {left} ({name_of(best['entry'])})"
         )
     hit = sum(bool(row["eroded"] + row["collapsed"]) for row in known)
     lost = f"{hit} lost it significantly in some layer" if hit else "none lost it significantly in any layer"

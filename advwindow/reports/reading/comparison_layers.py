@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from advwindow.reports.reading.comparison_answer import at, budget_name, name_of
+from advwindow.reports.reading.comparison_answer import at, budget_name
 from advwindow.reports.style import MARKS
-from advwindow.reports.text import ABSENT, number, printable, short_names, signed
+from advwindow.reports.text import ABSENT, number, printable, short_names, shorten, signed, without_common_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +23,32 @@ if TYPE_CHECKING:
 _MOST_PAIRS = 28
 _MOST_LAYERS = 14
 _LAYER_NAME = 16
+#: Names are cut where one is longer than this, and in any case at the other number.
+_LONG_NAME, _NAME = 28, 60
 
 
 def numbers_of(comparison: Comparison) -> dict[str, int]:
     """What stands for the entries' names where there is no room for them."""
     return {entry.name: place for place, entry in enumerate(comparison.entries, start=1)}
+
+
+class Label(NamedTuple):
+    """What stands for an entry in tables: its number, and its name without what all names begin with."""
+
+    number: str
+    name: str
+
+
+def labels_of(comparison: Comparison) -> dict[str, Label]:
+    """Labels by the names of entries; the list of what was compared has whole names."""
+    numbers = numbers_of(comparison)
+    names = [printable(name) for name in numbers]
+    if max(map(len, names)) > _LONG_NAME:
+        names = without_common_start(names)
+    return {
+        entry: Label(str(number), shorten(name, _NAME))
+        for (entry, number), name in zip(numbers.items(), names, strict=True)
+    }
 
 
 def panel_titles(comparison: Comparison, width: int = 26) -> dict[str, str]:
@@ -65,16 +86,14 @@ def strongest_cell(comparison: Comparison, entry: Entry, budget: Budget) -> Test
 
 def survival_tables(comparison: Comparison) -> list[dict[str, Any]]:
     """Verdict and per cent of the clean alignment left, one table for each budget and set of layers."""
-    numbers = numbers_of(comparison)
+    labels = labels_of(comparison)
     tables = []
     for budget in comparison.budgets:
         groups: dict[Layers, list[dict[str, Any]]] = {}
         for entry in comparison.entries:
             rows = layers_of(comparison, entry, budget)
             cells = [_survived(row) for row in rows.iter_rows(named=True)]
-            groups.setdefault(tuple(rows["layer"]), []).append({
-                "number": str(numbers[entry.name]), "name": name_of(entry.name), "cells": cells,
-            })  # fmt: skip
+            groups.setdefault(tuple(rows["layer"]), []).append({**labels[entry.name]._asdict(), "cells": cells})
         tables += [
             {"budget": budget_name(budget), "layers": [printable(name) for name in layers], "rows": rows}
             for layers, rows in groups.items()
@@ -96,7 +115,7 @@ def kept_tables(comparison: Comparison) -> list[dict[str, Any]]:
 
     One table for each budget and set of layers that two entries or more have; many layers are thinned evenly.
     """
-    numbers = numbers_of(comparison)
+    labels = labels_of(comparison)
     tables = []
     for budget in comparison.budgets:
         kept = {entry.name: kept_of(comparison, entry, budget) for entry in comparison.entries}
@@ -108,7 +127,7 @@ def kept_tables(comparison: Comparison) -> list[dict[str, Any]]:
                 groups.setdefault(tuple(kept[first]), []).append((first, second))
         for layers, pairs in groups.items():
             chosen = thinned(layers)
-            rows = [_kept_row(pair, kept, chosen, numbers) for pair in pairs]
+            rows = [_kept_row(pair, kept, chosen, labels) for pair in pairs]
             rows = [row for row in rows if any(cell["text"] != ABSENT for cell in row["cells"])]
             if rows:
                 tables.append({
@@ -145,7 +164,7 @@ def _kept_row(
     pair: tuple[str, str],
     kept: Mapping[str, Mapping[str, float | None]],
     layers: tuple[str, ...],
-    numbers: Mapping[str, int],
+    labels: Mapping[str, Label],
 ) -> dict[str, Any]:
     cells = []
     for layer in layers:
@@ -153,4 +172,5 @@ def _kept_row(
         difference = math.nan if one is None or two is None else one - two
         tint = 0.0 if math.isnan(difference) else max(-1.0, min(1.0, difference))
         cells.append({"text": signed(100 * difference, digits=0), "tint": tint})
-    return {"numbers": [str(numbers[name]) for name in pair], "names": [name_of(name) for name in pair], "cells": cells}
+    first, second = (labels[name] for name in pair)
+    return {"numbers": [first.number, second.number], "names": [first.name, second.name], "cells": cells}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from advwindow.comparison.audits import audits_of
-from advwindow.reports.reading.comparison_answer import at, budget_name, name_of
-from advwindow.reports.reading.comparison_layers import numbers_of
+from advwindow.reports.reading.comparison_answer import at, budget_name
+from advwindow.reports.reading.comparison_layers import Label, labels_of
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import ABSENT, count, number, p_value, printable, signed, span
 
@@ -45,8 +45,7 @@ def _ranked(comparison: Comparison, budget: Budget) -> list[dict[str, Any]]:
 def _matrix_row(comparison: Comparison, budget: Budget, row: Mapping[str, Any]) -> dict[str, Any]:
     front = at(comparison.front, budget).filter(pl.col("entry") == row["entry"]).row(0, named=True)
     return {
-        "number": str(numbers_of(comparison)[row["entry"]]),
-        "name": name_of(row["entry"]),
+        **labels_of(comparison)[row["entry"]]._asdict(),
         "rank": str(row["rank"]),
         "rank_span": f"{row['rank_low']}–{row['rank_high']}",
         "shares": [_share(row, kind) for kind in KINDS],
@@ -72,14 +71,14 @@ def _share(row: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
 
 def pair_tables(comparison: Comparison) -> list[dict[str, Any]]:
     """Differences of robust accuracy, one table for each budget, the surest first; empty for one entry."""
-    numbers = numbers_of(comparison)
+    labels = labels_of(comparison)
     tables = []
-    for budget in comparison.budgets if len(numbers) > 1 else []:
+    for budget in comparison.budgets if len(labels) > 1 else []:
         pairs = at(comparison.pairs, budget).with_columns(size=-pl.col("difference").abs())
         shown = pairs.sort("p_holm", "size", maintain_order=True).head(_MOST_PAIRS)
         tables.append({
             "budget": budget_name(budget),
-            "rows": [_pair_row(row, numbers) for row in shown.iter_rows(named=True)],
+            "rows": [_pair_row(row, labels) for row in shown.iter_rows(named=True)],
             "left": pairs.height - shown.height,
             "significant": pairs.filter(pl.col("better") != "").height,
             "all": pairs.height,
@@ -87,29 +86,29 @@ def pair_tables(comparison: Comparison) -> list[dict[str, Any]]:
     return tables
 
 
-def _pair_row(row: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
+def _pair_row(row: Mapping[str, Any], labels: Mapping[str, Label]) -> dict[str, Any]:
     ends = [100 * row[name] for name in ("low", "high")]
+    first, second = labels[row["first"]], labels[row["second"]]
     return {
-        "numbers": [str(numbers[row["first"]]), str(numbers[row["second"]])],
-        "names": [name_of(row["first"]), name_of(row["second"])],
+        "numbers": [first.number, second.number],
+        "names": [first.name, second.name],
         "difference": signed(100 * row["difference"], digits=1),
         "span": f"[{signed(ends[0], digits=1)}, {signed(ends[1], digits=1)}]",
         "bar": [row["low"], row["difference"], row["high"]],
         "only": [str(row["only_first"]), str(row["only_second"])],
         "p": p_value(row["p"]),
         "p_holm": p_value(row["p_holm"]),
-        "better": str(numbers[row["better"]]) if row["better"] else ABSENT,
+        "better": labels[row["better"]].number if row["better"] else ABSENT,
         "significant": bool(row["better"]),
     }
 
 
 def cost_rows(comparison: Comparison) -> list[dict[str, str]]:
     """What each entry's attacks cost at each budget."""
-    numbers = numbers_of(comparison)
+    labels = labels_of(comparison)
     return [
         {
-            "number": str(numbers[row["entry"]]),
-            "name": name_of(row["entry"]),
+            **labels[row["entry"]]._asdict(),
             "budget": budget_name(budget),
             "attacks": f"{row['attacks']:,}",
             "draws": f"{row['draws']:,}",
@@ -124,11 +123,10 @@ def cost_rows(comparison: Comparison) -> list[dict[str, str]]:
 
 def attack_rows(comparison: Comparison) -> dict[str, Any]:
     """What each attack alone leaves, and what it cost."""
-    numbers = numbers_of(comparison)
+    labels = labels_of(comparison)
     rows = [
         {
-            "number": str(numbers[row["entry"]]),
-            "name": name_of(row["entry"]),
+            **labels[row["entry"]]._asdict(),
             "budget": budget_name(budget),
             "attack": printable(row["attack"]),
             "access": row["access"],
@@ -147,17 +145,16 @@ def attack_rows(comparison: Comparison) -> dict[str, Any]:
 
 def audit_rows(comparison: Comparison) -> dict[str, Any]:
     """What audits found: checks that fired, entry by entry; and which entries were not audited."""
-    numbers = numbers_of(comparison)
-    rows = [_audit_row(entry, audit, numbers) for entry in comparison.entries for _, audit in audits_of(entry)]
-    without = [str(numbers[entry.name]) for entry in comparison.entries if not audits_of(entry)]
+    labels = labels_of(comparison)
+    rows = [_audit_row(entry, audit, labels) for entry in comparison.entries for _, audit in audits_of(entry)]
+    without = [labels[entry.name].number for entry in comparison.entries if not audits_of(entry)]
     return {"rows": rows, "without": without if rows else []}
 
 
-def _audit_row(entry: Entry, audit: Audit, numbers: Mapping[str, int]) -> dict[str, Any]:
+def _audit_row(entry: Entry, audit: Audit, labels: Mapping[str, Label]) -> dict[str, Any]:
     asked = sum(finding.verdict != "skipped" for finding in audit)
     return {
-        "number": str(numbers[entry.name]),
-        "name": name_of(entry.name),
+        **labels[entry.name]._asdict(),
         "attack": printable(f"{audit.attack} {audit.budget}"),
         "about": f"{audit.level}, {count(audit.images, 'image')}",
         "verdict": str(audit.worst),

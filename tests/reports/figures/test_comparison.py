@@ -27,6 +27,20 @@ def test_the_pareto_figure_has_a_dot_for_every_entry_and_a_triangle_for_every_ob
     assert places == {(100 * clean, 100 * robust) for clean, robust in shares}
 
 
+def test_numbers_of_crowded_dots_cover_neither_each_other_nor_a_dot(tmp_path):
+    cells = [cell(range(20 + place // 2), model=f"timm:net-{place}", count=100) for place in range(12)]
+    figure = pareto(compare_runs([make_run(tmp_path / "run", cells)], resamples=20))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    told = [text for text in axes.texts if text.get_text()]
+    assert sorted(number for text in told for number in text.get_text().split(",")) == sorted(map(str, range(1, 13)))
+    boxes = [super(type(text), text).get_window_extent() for text in told]
+    dots = axes.transData.transform([text.xy for text in told])
+    for place, box in enumerate(boxes):
+        assert not any(box.contains(*dot) for dot in dots)
+        assert not any(box.overlaps(other) for other in boxes[:place])
+
+
 def test_the_survival_figure_has_a_field_for_every_layer_of_every_entry(comparison):
     (axes,) = survival(comparison).axes
     strongest = comparison.layers.filter(pl.col("access") == "adaptive")

@@ -129,9 +129,9 @@ def test_the_answer_is_made_from_the_numbers(three):
     )
     assert elsewhere == "First elsewhere: the same at L₂ 1."
     assert meaning == (
-        "Meaning survives best in timm:net-2, where the strongest attack leaves 82 % of the clean alignment with "
-        "words, and worst in timm:net-0 (44 %); of 3 networks with aligned layers 3 lost it significantly in some "
-        "layer. In some layer of 1, fooled images are closer to the wrong word (hijacked)."
+        "The strongest attacks leave between 44 % (timm:net-0) and 82 % of the clean alignment with words "
+        "(timm:net-2); of 3 networks with aligned layers 3 lost it significantly in some layer. In some layer of 1, "
+        "fooled images are closer to the wrong word (hijacked)."
     )
 
 
@@ -191,6 +191,19 @@ def test_titles_that_are_too_long_lose_their_options_first(tmp_path):
     assert list(panel_titles(comparison).values()) == [
         "1: …standard", "2: …standard + resize-pad", "3: …robust", "4: …robust + resize-pad",
     ]  # fmt: skip
+
+
+def test_long_names_lose_in_tables_what_all_begin_with(tmp_path):
+    names = ["sample:network-plain", "sample:network-plain + smoothing?sigma=0.25"]
+    cells = [cell(model=names[0]), cell(model=names[0], defense="smoothing?sigma=0.25")]
+    data = whole(compare_runs([make_run(tmp_path / "run", cells)], resamples=20))
+    assert {row["name"] for row in data["cost"]} == {"…plain", "…plain + smoothing?sigma=0.25"}
+    assert [row["model"] for row in data["entries"]] == [names[0]] * 2
+    assert [row["defense"] for row in data["entries"]] == ["none", "smoothing?sigma=0.25"]
+    short = whole(
+        compare_runs([make_run(tmp_path / "two", [cell(model="timm:a"), cell(model="timm:b")])], resamples=20)
+    )
+    assert [row["name"] for row in short["cost"]] == ["timm:a", "timm:b"]
 
 
 def test_what_is_certified_is_said_with_its_limits():
