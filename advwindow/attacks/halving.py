@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from advwindow.attacks.apgd import APGD
+    from advwindow.attacks.boards import Until
     from advwindow.attacks.door import Problem
     from advwindow.attacks.lanes import Job, State
 
@@ -45,6 +45,22 @@ def checkpoints(steps: int) -> tuple[int, ...]:
     return tuple(places)
 
 
+class Descent(Protocol):
+    """The settings of `advwindow.attacks.apgd.APGD` that its search needs."""
+
+    @property
+    def steps(self) -> int: ...  # noqa: D102 - said above
+
+    @property
+    def loss(self) -> str: ...  # noqa: D102 - said above
+
+    @property
+    def rho(self) -> float: ...  # noqa: D102 - said above
+
+    @property
+    def until(self) -> Until: ...  # noqa: D102 - said above
+
+
 class Halving:
     """APGD in Linf and L2: momentum, steps that halve, and each time a return to the lowest loss so far.
 
@@ -52,7 +68,7 @@ class Halving:
     ``steps + 1`` forward and ``steps`` backward passes.
     """
 
-    def __init__(self, problem: Problem, settings: APGD, norm: Norm) -> None:
+    def __init__(self, problem: Problem, settings: Descent, norm: Norm) -> None:
         self.problem = problem
         self.settings = settings
         self.norm = norm
@@ -174,7 +190,7 @@ class SparseHalving(Halving):
     sparser by 5 %, return to it with full steps, else steps 1.5 times shorter, down to a tenth.
     """
 
-    def __init__(self, problem: Problem, settings: APGD, norm: Norm) -> None:
+    def __init__(self, problem: Problem, settings: Descent, norm: Norm) -> None:
         super().__init__(problem, settings, norm)
         phases = phase_steps(settings.steps)
         self.length = settings.steps + len(phases)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -21,9 +21,23 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from advwindow.attacks.boards import Until
     from advwindow.attacks.door import Problem
     from advwindow.attacks.lanes import Job, State
-    from advwindow.attacks.square import Square
+
+
+class Schedule(Protocol):
+    """The settings of `advwindow.attacks.square.Square` that its search needs."""
+
+    @property
+    def queries(self) -> int: ...  # noqa: D102 - said above
+
+    @property
+    def until(self) -> Until: ...  # noqa: D102 - said above
+
+    def share(self, proposal: int) -> float:
+        """Share of the pixels that a proposal changes."""
+        ...
 
 
 class _RandomSquares(ABC):
@@ -34,7 +48,7 @@ class _RandomSquares(ABC):
 
     norm: Norm
 
-    def __init__(self, problem: Problem, settings: Square) -> None:
+    def __init__(self, problem: Problem, settings: Schedule) -> None:
         self.problem = problem
         self.settings = settings
         self.length = settings.queries
@@ -125,7 +139,7 @@ class L2Squares(_RandomSquares):
 
     norm = Norm.L2
 
-    def __init__(self, problem: Problem, settings: Square) -> None:
+    def __init__(self, problem: Problem, settings: Schedule) -> None:
         super().__init__(problem, settings)
         sizes = sorted(set(self.sides.tolist()))
         flat: list[Tensor] = []

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from advwindow.window.sums import with_means
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -103,12 +105,6 @@ class Stack:
         own[:, first, second] = packed
         own[:, second, first] = packed
         return cls(own, np.concatenate([own[:1], arrays["cross"]]), mean, int(arrays["features"][0]))
-
-
-def with_means(centred: Array, rows: Array, columns: Array, features: int) -> Array:
-    """Raw products from those of row-centred patterns and the patterns' means over the features."""
-    raw: Array = centred + features * np.outer(rows, columns)
-    return raw
 
 
 def double_centred(products: Array) -> Array:

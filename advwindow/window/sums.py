@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from advwindow.errors import UserError
-from advwindow.window.grams import with_means
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -178,3 +177,9 @@ def _inverse_lengths(patterns: Patterns, similarity: str) -> Array:
     resolved = length > _RESOLUTION * whole
     inverse: Array = np.divide(1, length, out=np.full_like(length, np.nan), where=resolved)
     return inverse
+
+
+def with_means(centred: Array, rows: Array, columns: Array, features: int) -> Array:
+    """Raw products from those of row-centred patterns and the patterns' means over the features."""
+    raw: Array = centred + features * np.outer(rows, columns)
+    return raw
