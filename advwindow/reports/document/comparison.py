@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from advwindow.reports.document.drawings import drawings
 from advwindow.reports.document.typeset import typeset
 from advwindow.reports.figures.side_by_side import drawn_budgets, illustrate_comparison
 from advwindow.reports.reading.comparison import made, whole
-from advwindow.reports.style import render
 from advwindow.runs import write_bytes
 
 if TYPE_CHECKING:
@@ -28,14 +28,10 @@ def write_comparison_pdf(comparison: Comparison, path: Path) -> Path:
         UserError: the path cannot be written.
     """
     files: dict[str, bytes] = {}
-    figures: dict[str, Any] = {}
-    for shown in illustrate_comparison(comparison):
-        names = [f"figures/{shown.name}-{place}.svg" for place in range(len(shown.pieces))]
-        files |= {name: render(piece, "svg", selectable=True) for name, piece in zip(names, shown.pieces, strict=True)}
-        figures[shown.name] = {"files": names, **shown.words._asdict()}
+    figures = drawings(illustrate_comparison(comparison), "figures", files)
     undrawn = len(drawn_budgets(comparison)) < len(comparison.budgets)
     data = {**whole(comparison), "figures": figures, "undrawn": undrawn}
     files["data.json"] = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
     when = int(made(comparison).timestamp())
-    write_bytes(path, typeset("comparison.typ", files, timestamp=when, shared=("house.typ",)))
+    write_bytes(path, typeset("comparison.typ", files, timestamp=when, shared=("house.typ", "compared.typ")))
     return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from advwindow.reports.page.cells import bar, chip, count_head, figure, head, number_head, table
-from advwindow.reports.page.markup import Markup, join, tag
+from advwindow.reports.page.markup import Markup, coded, join, tag
 from advwindow.reports.style import MARKS
 
 if TYPE_CHECKING:
@@ -14,42 +14,6 @@ if TYPE_CHECKING:
 _KINDS = ("clean", "oblivious", "adaptive", "black-box", "worst per image")
 _TINTS = 10
 _FOUND = {verdict: f"found {verdict}" for verdict in ("pass", "warn", "fail", "skipped")}
-_LETTERS = ", ".join(f"{mark.letter} {verdict}" for verdict, mark in MARKS.items())
-_CAPTIONS = {
-    "matrix": "Shares of all images that are classified correctly: clean, and whatever attacks do that do not know the "
-    "defence (oblivious), that do (adaptive), that only ask (black-box), and all together (worst per image). An image "
-    "that is misclassified when clean is not robust. Bars and brackets: 95 % intervals (Wilson), scale from 0 to "
-    "100 %. Rank with the 95 % interval of a bootstrap over images. Letters: layers by verdict under the strongest "
-    f"attack, {_LETTERS}; kept: clean alignment of the aligned layers that it leaves.",
-    "survival": "The verdict on every layer under the strongest attack, and what that attack leaves of the layer's "
-    "clean alignment with words, in per cent. Unanchored layers have nothing to lose and no number.",
-}
-_PAIRS = (
-    "{significant} of {all} differences are significant at 5 % (McNemar's exact test, adjusted over all pairs and "
-    "budgets by Holm's procedure). Difference of the shares of the same images with Newcombe's paired 95 % interval, "
-    "which is not adjusted; images that one of the two withstands alone."
-)
-_KEPT = (
-    "First minus second: clean alignment that the strongest attack leaves, in points of each network's own clean "
-    "alignment. Blue: the first keeps more; amber: the second. Only networks that share the names of their layers are "
-    "held against each other, and only layers that are aligned in both. There is no interval of these differences: "
-    "read them with those of single layers in layers.csv."
-)
-_THINNED = " Of many layers, evenly spaced ones."
-_COST = (
-    "Attacks at this very budget and of minimal norm, as far as seconds, passes and gradients go; the number of "
-    "attacks counts those within smaller budgets, too. Draws: forward passes that are averaged for each gradient of a "
-    "random defence."
-)
-_ATTACKS = (
-    "What each attack alone leaves, images it broke, and those among them that no other attack on that entry broke."
-)
-_AUDITS = "A pass means that signs of a broken attack or of masked gradients were looked for and not seen."
-
-
-def caption(name: str) -> Markup:
-    """What is said once about several tables."""
-    return tag("p", _CAPTIONS[name], class_="note")
 
 
 def matrix_table(shown: Mapping[str, Any], *, several: bool) -> Markup:
@@ -114,11 +78,10 @@ def pair_table(shown: Mapping[str, Any]) -> Markup:
                 tag("td", row["better"], class_=f"count{certain}"),
             )
         )
-    told = _PAIRS.format(**{key: shown[key] for key in ("significant", "all")}) + _more(shown["left"], "pairs.csv")
     return join(
         [
             tag("h3", f"Robust accuracy, {shown['budget']}"),
-            figure(table(heads, [tag("tbody", *rows)], class_="pairs"), told),
+            figure(table(heads, [tag("tbody", *rows)], class_="pairs"), coded(shown["caption"])),
         ]
     )
 
@@ -134,11 +97,15 @@ def kept_table(shown: Mapping[str, Any]) -> Markup:
         )
         for row in shown["rows"]
     ]
-    told = f"{_KEPT}{_THINNED if shown['thinned'] else ''}{_more(shown['left'], 'layers.csv')}"
-    return join([tag("h3", shown["budget"]), figure(table(heads, [tag("tbody", *rows)], class_="kept"), told)])
+    return join(
+        [
+            tag("h3", shown["budget"]),
+            figure(table(heads, [tag("tbody", *rows)], class_="kept"), coded(shown["caption"])),
+        ]
+    )
 
 
-def cost_table(rows: Sequence[Mapping[str, str]]) -> Markup:
+def cost_table(rows: Sequence[Mapping[str, str]], caption: str) -> Markup:
     """What each entry's attacks cost."""
     names = ("attacks", "draws", "seconds", "forwards", "backwards")
     heads = [*map(head, ("entry", "budget")), *map(number_head, ("attacks", "draws", "seconds", "passes", "gradients"))]
@@ -151,7 +118,7 @@ def cost_table(rows: Sequence[Mapping[str, str]]) -> Markup:
         )
         for row in rows
     ]
-    return figure(table(heads, [tag("tbody", *lines)]), _COST)
+    return figure(table(heads, [tag("tbody", *lines)]), coded(caption))
 
 
 def attack_table(shown: Mapping[str, Any]) -> Markup:
@@ -171,7 +138,7 @@ def attack_table(shown: Mapping[str, Any]) -> Markup:
         )
         for row in shown["rows"]
     ]
-    return figure(table(heads, [tag("tbody", *lines)]), _ATTACKS + _more(shown["left"], "attacks.csv"))
+    return figure(table(heads, [tag("tbody", *lines)]), coded(shown["caption"]))
 
 
 def audit_table(shown: Mapping[str, Any]) -> Markup:
@@ -187,8 +154,7 @@ def audit_table(shown: Mapping[str, Any]) -> Markup:
         )
         for row in shown["rows"]
     ]
-    without = f" Not audited: {', '.join(shown['without'])}." if shown["without"] else ""
-    return figure(table(heads, [tag("tbody", *lines)], class_="audit"), _AUDITS + without)
+    return figure(table(heads, [tag("tbody", *lines)], class_="audit"), coded(shown["caption"]))
 
 
 def entry_table(rows: Sequence[Mapping[str, str]]) -> Markup:
@@ -227,7 +193,3 @@ def _share(values: Mapping[str, Any] | None, *, worst: bool) -> Markup:
 def _tint(tint: float) -> str | None:
     step = round(_TINTS * abs(tint))
     return f"{'plus' if tint > 0 else 'tint'}-{step}" if step else None
-
-
-def _more(left: int, file: str) -> str:
-    return f" {left} more stand in {file}." if left else ""

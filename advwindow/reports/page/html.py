@@ -15,12 +15,15 @@ from PIL import Image
 
 from advwindow.reports.figures.illustrations import illustrate
 from advwindow.reports.figures.pictures import examples
+from advwindow.reports.figures.side_by_side import front
 from advwindow.reports.page.asked import COLUMNS, FIGURES, asked
+from advwindow.reports.page.compared import drawn, outcome
 from advwindow.reports.page.drawing import draw, plate
 from advwindow.reports.page.markup import Markup, embedded, escape, join, tag
 from advwindow.reports.page.sections import number_sections, opening, provenance, study_sections
 from advwindow.reports.page.sheet import Section, piece, sheet
 from advwindow.reports.reading import content
+from advwindow.reports.reading.compared import compared, happened
 from advwindow.reports.reading.findings import headline
 from advwindow.reports.reading.outline import outline
 from advwindow.reports.reading.studies import read_studies
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from advwindow.reports.figures.illustration import Illustration
+    from advwindow.reports.reading.compared import Compared
     from advwindow.reports.reading.studies import Study
     from advwindow.runs import RunDirectory
 
@@ -51,12 +55,25 @@ def write_html(run: RunDirectory, path: Path) -> Path:
     """
     studies = read_studies(run)
     data = content.whole(run, studies)
+    found = compared(run)
+    beside = [_beside(each, place) for place, each in enumerate(found)]
+    data["happened"] = happened(found)
     data["studies"] = [_study(study, place) for place, study in enumerate(studies)]
     answers = [asked(study, told) for study, told in zip(studies, data["studies"], strict=True)]
     told = embedded({"columns": COLUMNS, "figures": FIGURES, "studies": answers})
-    page = sheet(data, _sections(data), kind="advwindow report", styles=["page.css"], script="page.js", answers=told)
+    styles = ["page.css", *(["comparison.css"] if beside else [])]
+    sections = [*beside, *_sections(data)]
+    page = sheet(data, sections, kind="advwindow report", styles=styles, script="page.js", answers=told)
     write_bytes(path, page.encode())
     return path
+
+
+def _beside(found: Compared, place: int) -> Section:
+    """How several models or defences stand beside each other."""
+    if found.comparison is None:
+        return Section(f"compared-{place}", found.title, tag("p", found.told["refused"], class_="missing"))
+    figures = [drawn(each, prefix=f"compared-{place}-") for each in front(found.comparison)]
+    return Section(f"compared-{place}", found.title, join([outcome(found.told), *figures]))
 
 
 def _study(study: Study, place: int) -> dict[str, Any]:
@@ -101,7 +118,7 @@ def _source(picture: bytes) -> str:
 
 def _sections(data: dict[str, Any]) -> list[Section]:
     several = data["several"]
-    sections = [Section("what-happened", "What happened", opening(data))]
+    sections = [Section("what-happened", data["happened"], opening(data))]
     for place, study in enumerate(data["studies"]):
         found = study_sections(study, place, data["told"], several=several)
         if several:

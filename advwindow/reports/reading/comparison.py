@@ -14,6 +14,7 @@ from advwindow.reports.reading.comparison_tables import (
     matrix_tables,
     pair_tables,
 )
+from advwindow.reports.reading.comparison_wording import MATRIX, RANKED, TOLD
 from advwindow.reports.reading.provenance import created, day, hashes, pairs, run_facts
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import count, listing, number, printable, shorten
@@ -31,6 +32,24 @@ def made(comparison: Comparison) -> datetime:
     return max(created(run.manifest()) for run in _runs(comparison))
 
 
+def brief(comparison: Comparison) -> dict[str, Any]:
+    """What it comes to: answer, warnings, notes, certificates, and the standing at every budget."""
+    entries, first = comparison.entries, comparison.entries[0]
+    return {
+        "question": question(comparison),
+        "answer": answer(comparison),
+        "facts": f"{count(len(first.ids), 'image')}; {_budgets(comparison)}",
+        "several": len(entries) > 1,
+        "told": TOLD | {"matrix": MATRIX.format(ranked=RANKED if len(entries) > 1 else "")},
+        "matrix": matrix_tables(comparison),
+        "callouts": [_shortened(comparison, sentence) for sentence in comparison.callouts],
+        "notes": [printable(sentence) for sentence in comparison.notes],
+        "certificates": [
+            certificate_sentence(entry.name, found) for entry in entries if (found := entry.certificate) is not None
+        ],
+    }
+
+
 def whole(comparison: Comparison) -> dict[str, Any]:
     """Title, answer, tables, call-outs, notes and provenance; all texts are one line and hold nothing invisible.
 
@@ -38,27 +57,17 @@ def whole(comparison: Comparison) -> dict[str, Any]:
         comparison: the whole.
     """
     entries, first = comparison.entries, comparison.entries[0]
-    answers = answer(comparison)
+    told = brief(comparison)
     title = f"Comparison of {count(len(entries), 'model') if not _defended(comparison) else _defences(len(entries))}"
-    return {
+    return told | {
         "title": title,
         "running": f"{title} on {shorten(printable(first.spec.images), 60)}",
-        "question": question(comparison),
-        "answer": answers,
-        "description": " ".join(answers),
-        "facts": f"{count(len(first.ids), 'image')}; {_budgets(comparison)}",
+        "description": " ".join(told["answer"]),
         "images": shorten(printable(first.spec.images), 60),
         "words": listing([shorten(printable(name), 60) for name in first.spec.words]),
         "date": day(made(comparison)),
         "plan": ", ".join(run.plan_id for run in _runs(comparison)[:3]),
-        "several": len(entries) > 1,
         "marks": {verdict: mark._asdict() for verdict, mark in MARKS.items()},
-        "matrix": matrix_tables(comparison),
-        "callouts": [_shortened(comparison, sentence) for sentence in comparison.callouts],
-        "notes": [printable(sentence) for sentence in comparison.notes],
-        "certificates": [
-            certificate_sentence(entry.name, found) for entry in entries if (found := entry.certificate) is not None
-        ],
         "pairs": pair_tables(comparison),
         "survival": survival_tables(comparison),
         "kept": kept_tables(comparison),

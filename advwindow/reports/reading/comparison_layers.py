@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from advwindow.reports.reading.comparison_answer import at, budget_name
+from advwindow.reports.reading.comparison_wording import KEPT, THINNED, more
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import ABSENT, number, printable, short_names, shorten, signed, without_common_start
 
@@ -133,9 +134,10 @@ def kept_tables(comparison: Comparison) -> list[dict[str, Any]]:
                 tables.append({
                     "budget": budget_name(budget),
                     "layers": short_names(chosen, _LAYER_NAME),
-                    "thinned": len(chosen) < len(layers),
                     "rows": rows[:_MOST_PAIRS],
-                    "left": max(0, len(rows) - _MOST_PAIRS),
+                    "caption": KEPT
+                    + (THINNED if len(chosen) < len(layers) else "")
+                    + more(max(0, len(rows) - _MOST_PAIRS), "layers.csv"),
                 })  # fmt: skip
     return tables
 

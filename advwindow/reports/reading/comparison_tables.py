@@ -9,6 +9,7 @@ import polars as pl
 from advwindow.comparison.audits import audits_of
 from advwindow.reports.reading.comparison_answer import at, budget_name
 from advwindow.reports.reading.comparison_layers import Label, labels_of
+from advwindow.reports.reading.comparison_wording import ATTACKS, AUDITS, PAIRS, more
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import ABSENT, count, number, p_value, printable, signed, span
 
@@ -76,12 +77,12 @@ def pair_tables(comparison: Comparison) -> list[dict[str, Any]]:
     for budget in comparison.budgets if len(labels) > 1 else []:
         pairs = at(comparison.pairs, budget).with_columns(size=-pl.col("difference").abs())
         shown = pairs.sort("p_holm", "size", maintain_order=True).head(_MOST_PAIRS)
+        significant = pairs.filter(pl.col("better") != "").height
+        caption = PAIRS.format(significant=significant, all=pairs.height)
         tables.append({
             "budget": budget_name(budget),
             "rows": [_pair_row(row, labels) for row in shown.iter_rows(named=True)],
-            "left": pairs.height - shown.height,
-            "significant": pairs.filter(pl.col("better") != "").height,
-            "all": pairs.height,
+            "caption": f"{caption}{more(pairs.height - shown.height, 'pairs.csv')}",
         })  # fmt: skip
     return tables
 
@@ -140,7 +141,8 @@ def attack_rows(comparison: Comparison) -> dict[str, Any]:
         for budget in comparison.budgets
         for row in at(comparison.attacks, budget).iter_rows(named=True)
     ]
-    return {"rows": rows[:_MOST_ATTACKS], "left": max(0, len(rows) - _MOST_ATTACKS)}
+    left = max(0, len(rows) - _MOST_ATTACKS)
+    return {"rows": rows[:_MOST_ATTACKS], "caption": f"{ATTACKS}{more(left, 'attacks.csv')}"}
 
 
 def audit_rows(comparison: Comparison) -> dict[str, Any]:
@@ -148,7 +150,8 @@ def audit_rows(comparison: Comparison) -> dict[str, Any]:
     labels = labels_of(comparison)
     rows = [_audit_row(entry, audit, labels) for entry in comparison.entries for _, audit in audits_of(entry)]
     without = [labels[entry.name].number for entry in comparison.entries if not audits_of(entry)]
-    return {"rows": rows, "without": without if rows else []}
+    told = f" Not audited: {', '.join(without)}." if without else ""
+    return {"rows": rows, "caption": f"{AUDITS}{told}" if rows else ""}
 
 
 def _audit_row(entry: Entry, audit: Audit, labels: Mapping[str, Label]) -> dict[str, Any]:

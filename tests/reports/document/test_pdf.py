@@ -6,9 +6,12 @@ import shutil
 import matplotlib as mpl
 import pytest
 
+from advwindow.comparison import compare_runs
 from advwindow.errors import IncompleteError, UserError
 from advwindow.reports import write_pdf
 from advwindow.reports.figures.illustrations import illustrate
+from advwindow.reports.reading import compared
+from advwindow.reports.reading.comparison_answer import answer
 from advwindow.runs import RunDirectory
 from tests.reports.documents import alternatives, metadata, outline, pages
 from tests.reports.runs import ATTACKS, Shape, make_run
@@ -160,6 +163,32 @@ def test_several_studies_and_missing_cells(tmp_path):
         "Provenance",
     ]
     assert all(text for _, text in alternatives(path))
+
+
+def test_several_networks_are_compared_before_anything_else(tmp_path):
+    run = make_run(tmp_path / "run", Shape(models=("timm:a", "timm:b"), attacks=ATTACKS[2:4]))
+    path = write_pdf(run, tmp_path / "x.pdf")
+    titles = [title for level, title in outline(path) if level == 0]
+    assert titles[:3] == ["Models compared", "What happened, network by network", "timm:a"]
+    text = " ".join(pages(path)[:2])
+    comparison = compare_runs([run])
+    for sentence in answer(comparison):
+        assert sentence in text
+    assert "Further right: more accurate when clean; further up: withstands more." in text
+    assert all(told for _, told in alternatives(path))
+
+
+def test_networks_that_cannot_be_compared_are_not_and_the_report_says_why(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", Shape(models=("timm:a", "timm:b"), attacks=ATTACKS[3:4]))
+    error = UserError("the entries were attacked within other budgets", got="8/255", fix="attack both")
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(compared, "compare_runs", refuse)
+    first = pages(write_pdf(run, tmp_path / "x.pdf"))[0]
+    assert "Models compared They are not compared: the entries were attacked within other budgets: got" in first
+    assert "What happened, network by network" in first
 
 
 def test_one_attack_that_was_not_tested_on_images(tmp_path):

@@ -55,7 +55,9 @@ def called(tmp_path_factory):
 @pytest.mark.parametrize("made", ["called", "three"])
 def test_everything_that_the_pdf_says_is_said(made, request):
     comparison, page = request.getfixturevalue(made)
-    texts = {plain(text) for text in told(whole(comparison))}
+    data = whole(comparison)
+    del data["told"]["undrawn"]  # every budget is
+    texts = {plain(text.replace("`", "")) for text in told(data)}
     known = page.text + " ".join(page.values("title"))
     assert sorted(text for text in texts if text not in known) == []
     for figure in (*front(comparison), *against_depth(comparison)):

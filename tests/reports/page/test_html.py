@@ -24,6 +24,7 @@ from advwindow.reports.page.drawing import draw
 from advwindow.reports.page.markup import embedded, tag
 from advwindow.reports.page.tables import concept_table
 from advwindow.reports.reading import content
+from advwindow.reports.reading.compared import compared
 from advwindow.reports.reading.studies import read_studies
 from advwindow.reports.style import render
 from advwindow.runs import RunDirectory
@@ -277,6 +278,23 @@ def test_several_studies_and_missing_cells(tmp_path):
     assert [each["href"] for each in page.all("a") if "aria-label" not in each][1:] == [
         "#what-happened", "#study-0", "#study-1", "#method", "#numbers", "#provenance",
     ]  # fmt: skip
+    assert len(page.values("id")) == len(set(page.values("id")))
+
+
+def test_several_networks_are_compared_before_anything_else(tmp_path):
+    run = make_run(tmp_path / "run", Shape(models=("timm:a", "timm:b"), attacks=ATTACKS[2:4]))
+    page = Page(write_html(run, tmp_path / "x.html").read_text(encoding="utf-8"))
+    links = [each["href"] for each in page.all("a") if "aria-label" not in each]
+    assert links[:3] == ["#compared-0", "#compared-0", "#what-happened"]
+    (found,) = compared(run)
+    texts = [*found.told["answer"], found.told["facts"], found.told["told"]["matrix"]]
+    assert [text for text in texts if plain(text) not in page.text] == []
+    shares = [
+        share["text"] for table in found.told["matrix"] for row in table["rows"] for share in row["shares"] if share
+    ]
+    assert len(shares) >= 4
+    assert all(share in page.text for share in shares)
+    assert len(page.inner["style"]) == 2
     assert len(page.values("id")) == len(set(page.values("id")))
 
 
