@@ -164,8 +164,9 @@ def word_rows(study: Study) -> list[dict[str, str]]:
 
 def _attack_label(attack: Attacked) -> str:
     goal = f" to {attack.spec.target}" if attack.spec.target else ""
+    blind = " oblivious" if attack.spec.access == "oblivious" else ""
     _, opened, parameters = attack.title.partition(" (")
-    return shorten(printable(f"{attack_name(attack.spec.attack)}{goal}{opened}{parameters}"), 60)
+    return shorten(printable(f"{attack_name(attack.spec.attack)}{goal}{blind}{opened}{parameters}"), 60)
 
 
 def _layer_row(row: dict[str, Any], clean: float | None, noise: float | None) -> dict[str, Any]:

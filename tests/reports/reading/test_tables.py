@@ -19,6 +19,13 @@ def test_attack_row(study):
     assert (row["attack"], row["norm"], row["eps"], row["robust_span"]) == ("PGD", "L∞", "8/255", "0–16 %")
 
 
+def test_an_attack_that_ignores_the_defence_is_told_from_the_one_that_knows_it(study):
+    attack = study.attacks[3]
+    blind = replace(attack, spec=attack.spec.model_copy(update={"target": "random", "access": "oblivious"}))
+    assert attack_row(blind)["attack"] == "PGD to random oblivious"
+    assert attack_row(attack)["attack"] == "PGD"
+
+
 def test_layer_table_has_a_line_per_layer_and_each_remark_once(study):
     table = layer_table(study.attacks[0])
     assert [row["layer"] for row in table["rows"]] == study.names
