@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
 
 from advwindow.attacks import MINIMAL, parse_eps
 from advwindow.reports.text import attack_name, norm_name, printable, shorten
@@ -58,6 +61,16 @@ def families(study: Study) -> list[Family]:
         Family(title, group[0].spec.norm, tuple(sorted(group, key=size_of)))
         for title, group in zip(titles, groups.values(), strict=True)
     ]
+
+
+def lives_of(family: Family, lives: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the study's half-lives that are those of a family."""
+    spec = family.attacks[0].spec
+    own = {
+        "attack": spec.attack, "norm": spec.norm, "parameters": json.dumps(spec.parameters), "target": spec.target,
+        "access": spec.access, "draws": spec.draws,
+    }  # fmt: skip
+    return lives.filter(*(pl.col(name) == value for name, value in own.items()))
 
 
 def size_of(attack: Attacked) -> float:

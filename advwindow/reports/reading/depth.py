@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from advwindow.reports.reading.budgets import families, lives_of
 from advwindow.reports.reading.findings import best_layer, headline, layer_name
-from advwindow.reports.reading.studies import drawn
 from advwindow.reports.reading.wording import LIVES, THINNED
-from advwindow.reports.text import attack_name, listing, norm_name, number, printable, short_names, shorten
+from advwindow.reports.text import listing, number, short_names, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from advwindow.reports.reading.studies import Attacked, Study
 
-_FAMILY = ("attack", "norm", "parameters", "target", "access", "draws")
 _DAMAGE = ("eroding", "collapsing", "hijacked")
 _NAME_WIDTH, _TITLE_WIDTH = 28, 44
 _MOST_FAMILIES, _MOST_TOLD = 3, 3
@@ -66,14 +64,14 @@ def half_life_tables(study: Study) -> list[dict[str, Any]]:
     """
     rows = headline(study).rows()
     anchored = [str(name) for name in rows.filter(pl.col("verdict") != "unanchored")["layer"]]
-    families = _families(study)
-    if not (anchored and families):
+    lives = _families(study)
+    if not (anchored and lives):
         return []
     chosen = evenly(anchored)
     labels = dict(zip(study.names, short_names(study.names, _NAME_WIDTH), strict=True))
-    titles = list(families)
+    titles = list(lives)
     pieces = [titles[start : start + _MOST_FAMILIES] for start in range(0, len(titles), _MOST_FAMILIES)]
-    tables = [_half_life_table({title: families[title] for title in piece}, chosen, labels) for piece in pieces]
+    tables = [_half_life_table({title: lives[title] for title in piece}, chosen, labels) for piece in pieces]
     told = LIVES.format(thinned=THINNED if len(chosen) < len(anchored) else "")
     tables[-1]["caption"] = f"{told} {tables[-1]['caption']}".strip()
     return tables
@@ -104,10 +102,10 @@ def _condition(attack: Attacked, condition: str) -> dict[str, Any]:
 
 
 def _half_life_table(
-    families: dict[str, dict[str, _Life]], chosen: Sequence[str], labels: dict[str, str]
+    attacks: dict[str, dict[str, _Life]], chosen: Sequence[str], labels: dict[str, str]
 ) -> dict[str, Any]:
     """What is to be said of every cell is told once, the rest under a mark."""
-    cells = {layer: [lives[layer] for lives in families.values()] for layer in chosen}
+    cells = {layer: [lives[layer] for lives in attacks.values()] for layer in chosen}
     common = frozenset.intersection(*(frozenset(life.notes) for row in cells.values() for life in row))
     marks: dict[str, str] = {}
     rows = []
@@ -117,41 +115,25 @@ def _half_life_table(
         cell = [{"text": life.text, "mark": mark} for life, mark in zip(row, found, strict=True)]
         rows.append({"layer": labels[layer], "cells": cell})
     remarks = [{"mark": mark, "text": text} for text, mark in marks.items()]
-    return {"titles": list(families), "rows": rows, "caption": " ".join(sorted(common)), "remarks": remarks}
+    return {"titles": list(attacks), "rows": rows, "caption": " ".join(sorted(common)), "remarks": remarks}
 
 
 def _families(study: Study) -> dict[str, dict[str, _Life]]:
-    """Half-life of every layer, by attack; parameters are named where two attacks differ in nothing else."""
-    if study.half_lives.is_empty():
-        return {}
-    groups = dict(study.half_lives.group_by(_FAMILY, maintain_order=True))
-    plain = [_family(*map(str, key[:5])) for key in groups]
-    titles = [
-        name if plain.count(name) == 1 else f"{name} ({_parameters(str(key[2]), int(str(key[5])))})"
-        for name, key in zip(plain, groups, strict=True)
-    ]
+    """Half-life of every layer, by attack."""
+    lives = study.half_lives
+    tables = {family.normed_title: lives_of(family, lives) for family in families(study) if family.several}
     return {
-        shorten(title, _TITLE_WIDTH): {
+        title: {
             str(layer): _Life(text, _sentences(note))
             for layer, text, note in table.select("layer", "text", "note").iter_rows()
         }
-        for title, table in zip(titles, groups.values(), strict=True)
+        for title, table in tables.items()
+        if len(table)
     }
 
 
 def _sentences(text: str) -> tuple[str, ...]:
     return tuple(re.split(r"(?<=\.) ", text)) if text else ()
-
-
-def _family(attack: str, norm: str, parameters: str, target: str, access: str) -> str:
-    del parameters
-    goal, blind = f" to {target}" if target else "", " oblivious" if access == "oblivious" else ""
-    return printable(f"{attack_name(attack)} {norm_name(norm)}{goal}{blind}")
-
-
-def _parameters(parameters: str, draws: int) -> str:
-    told = [*(f"{key} {value}" for key, value in json.loads(parameters).items()), *drawn(draws)]
-    return printable(", ".join(told)) or "defaults"
 
 
 def _some(parts: Sequence[str]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from advwindow.reports.reading.budgets import families, size_of
+from advwindow.reports.reading.budgets import families, lives_of, size_of
 from advwindow.reports.reading.findings import headline
 
 if TYPE_CHECKING:
@@ -68,12 +67,7 @@ def _rows(family: Family, layer: str, lives: pl.DataFrame) -> list[dict[str, Any
 
 def _life(family: Family, layer: str, lives: pl.DataFrame) -> dict[str, Any]:
     """The half-life of a layer; empty where the run has none."""
-    spec = family.attacks[0].spec
-    own = {
-        "attack": spec.attack, "norm": spec.norm, "parameters": json.dumps(spec.parameters), "target": spec.target,
-        "access": spec.access, "draws": spec.draws, "layer": layer,
-    }  # fmt: skip
-    found = lives.filter(*(pl.col(name) == value for name, value in own.items())).select(*_LIFE).rename(_LIFE)
+    found = lives_of(family, lives).filter(pl.col("layer") == layer).select(*_LIFE).rename(_LIFE)
     return found.row(0, named=True) if len(found) else {}
 
 

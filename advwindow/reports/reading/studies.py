@@ -193,11 +193,11 @@ def _title(spec: CellSpec) -> str:
 
 
 def _parameters(spec: CellSpec) -> str:
-    told = [*(f"{key} {value}" for key, value in spec.parameters.items()), *drawn(spec.draws)]
+    told = [*(f"{key} {value}" for key, value in spec.parameters.items()), *_drawn(spec.draws)]
     return printable(", ".join(told)) or "defaults"
 
 
-def drawn(draws: int) -> list[str]:
+def _drawn(draws: int) -> list[str]:
     """How many draws of a random network a gradient is the mean of, where there is more than one."""
     return [count(draws, "draw")] if draws > 1 else []
 

@@ -91,13 +91,26 @@ def test_attacks_that_differ_in_parameters_alone_are_told_apart_three_to_a_table
     (study,) = read_studies(make_run(tmp_path / "run", shape))
     tables = half_life_tables(study)
     assert [table["titles"] for table in tables] == [
-        ["PGD L∞ (steps 5)", "PGD L∞ (steps 10)", "PGD L∞ (steps 20)"], ["PGD L∞ (steps 40)"],
+        ["PGD (steps 5) L∞", "PGD (steps 10) L∞", "PGD (steps 20) L∞"], ["PGD (steps 40) L∞"],
     ]  # fmt: skip
     assert all(len(table["rows"]) == 13 for table in tables)
     notes = "With 12 concepts the interval is a rough one."
     assert tables[0]["caption"] == notes  # what holds for a table stands under it, how to read all under the last
     assert "words (of many layers, evenly spaced ones). Between" in tables[1]["caption"]
     assert tables[1]["caption"].endswith(notes)
+
+
+def test_no_attack_is_lost_where_many_parameters_are_the_same(tmp_path):
+    same = {"steps": 40, "step_size": 0.0078, "loss": "cross-entropy", "momentum": 0.75}
+    attacks = [
+        ("pgd", "linf", eps, {**same, "restarts": restarts}, loss)
+        for restarts in (5, 6)
+        for eps, loss in (("1/255", 0.3), ("8/255", 0.9))
+    ]
+    (study,) = read_studies(make_run(tmp_path / "run", Shape(attacks=attacks, layers=("a", "b"))))
+    (table,) = half_life_tables(study)
+    assert table["titles"] == ["PGD (restarts 5) L∞", "PGD (restarts 6) L∞"]
+    assert all(len(row["cells"]) == 2 for row in table["rows"])
 
 
 def test_each_study_has_the_half_lives_of_its_own(tmp_path):
