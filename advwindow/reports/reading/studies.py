@@ -124,8 +124,8 @@ class Study:
         It reads all Grams of the run, so it is computed when it is asked for.
         """
         found = run_half_lives(self.run)
-        same = pl.col("words").str.replace_all(", ", " + ", literal=True) == self.subject.words
-        return found.filter(same, *(pl.col(field) == getattr(self.subject, field) for field in _SUBJECT))
+        words = pl.col("words") == ", ".join(self.attacks[0].spec.words)
+        return found.filter(words, *(pl.col(field) == getattr(self.subject, field) for field in _SUBJECT))
 
     @property
     def layers(self) -> dict[str, pl.DataFrame]:

@@ -120,6 +120,12 @@ def test_each_study_has_the_half_lives_of_its_own(tmp_path):
         assert study.half_lives.height == 2
 
 
+def test_words_from_a_file_with_a_comma_in_its_name_have_half_lives(tmp_path):
+    shape = Shape(words=("my words, new.txt", "glove-6b-50d"), attacks=ATTACKS[1:4], layers=("a", "b"))
+    (study,) = read_studies(make_run(tmp_path / "run", shape))
+    assert study.half_lives["layer"].to_list() == ["a", "b"]
+
+
 def test_no_table_without_several_budgets_or_without_aligned_layers(study, tmp_path):
     alone = make_run(tmp_path / "run", Shape(attacks=ATTACKS[3:4], layers=("a", "b")))
     assert half_life_tables(read_studies(alone)[0]) == []
