@@ -151,21 +151,22 @@ def _run(run: Sequence[str]) -> str:
 
 
 def _fooled(study: Study, attack: Attacked) -> str:
-    summary, tried = attack.summary, attack.tried
+    summary = attack.summary
+    whom = _won(int(summary["successes"]), attack.tried)
+    did = f"reaches its target on {whom};" if attack.spec.target else f"fools {whom}:"
     clean = percent(summary["clean_accuracy"])
-    if not summary["successes"]:
-        return f"{attack.title} fools none of {count(tried, 'correctly classified image')}: accuracy stays at {clean}."
-    whom = (
-        f"all {count(tried, 'correctly classified image')}"
-        if summary["successes"] == tried
-        else f"{summary['successes']} of {count(tried, 'correctly classified image')}"
-    )
-    robust = percent(attack.robust)
+    if attack.robust == summary["clean_accuracy"]:
+        return f"{attack.title} {did} accuracy stays at {clean}."
     interval = percent_span(summary["robust_low"], summary["robust_high"])
-    told = f"{attack.title} fools {whom}: accuracy falls from {clean} to {robust} (95 % interval {interval})"
+    told = f"{attack.title} {did} accuracy falls from {clean} to {percent(attack.robust)} (95 % interval {interval})"
     others = len(study.attacks) - 1
     alike = sum(other.robust == attack.robust for other in study.attacks) - 1
     return f"{told}, as under {alike} of the {others} other attacks." if alike and others > 1 else f"{told}."
+
+
+def _won(successes: int, tried: int) -> str:
+    images = count(tried, "correctly classified image")
+    return f"all {images}" if successes == tried else f"{successes or 'none'} of {images}"
 
 
 def _meaning(attack: Attacked) -> str:

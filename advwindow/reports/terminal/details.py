@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from advwindow.reports.terminal.console import Row
 
 _TITLE_WIDTH, _LABEL_WIDTH, _WORD_WIDTH = 28, 32, 16
+_MISSED = "target missed"
 _STATUS = {"success": "fooled", "failed": "withstood", "skipped_misclassified": "wrong when clean"}
 
 
@@ -87,14 +88,17 @@ def print_sample(study: Study, place: int, console: Console) -> None:
 
 
 def _sample_row(attack: Attacked, row: dict[str, Any]) -> Row:
-    fooled = row["status"] == "success"
+    fooled, wrong = row["status"] == "success", row["prediction"] != row["label"]
+    missed = row["status"] == "failed" and bool(attack.spec.target) and wrong
+    status = f"misclassified, {_MISSED}" if missed else _STATUS.get(row["status"], str(row["status"]))
+    unfooled = _MISSED if attack.spec.target else "withstood"
     return {
         "": shorten(attack.title, _TITLE_WIDTH),
-        "status": Text(_STATUS.get(row["status"], str(row["status"])), style="yellow" if fooled else ""),
+        "status": Text(status, style="yellow" if fooled or missed else ""),
         "says": shorten(printable(str(row["prediction_name"])), _LABEL_WIDTH),
         "distance": distance(row["distance"], attack.spec.norm) if fooled else "",
         "margin": signed(row["margin"]),
-        "in 8 bits": "" if not fooled else "fooled" if row["success_8bit"] else "withstood",
+        "in 8 bits": "" if not fooled else "fooled" if row["success_8bit"] else unfooled,
     }
 
 

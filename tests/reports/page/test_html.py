@@ -245,6 +245,10 @@ def test_methods_and_sources_are_those_of_the_pdf():
             assert bare in known
 
 
+def test_the_method_tells_when_a_targeted_attack_succeeds():
+    assert "a targeted attack succeeds only where its target is reached" in template()
+
+
 def test_names_are_never_markup(tmp_path):
     shape = Shape(
         labels=HOSTILE * 2,

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
 from advwindow.attacks import Audit, Finding
+from advwindow.reports.reading import content
 from advwindow.reports.reading.findings import (
     answer,
     best_layer,
@@ -19,20 +19,7 @@ from advwindow.reports.reading.findings import (
     tally,
     worst_layer,
 )
-
-if TYPE_CHECKING:
-    from advwindow.reports.reading.studies import Attacked, Study
-
-
-def changed(attack: Attacked, condition: str, **values: Any) -> Attacked:
-    """The attack with columns of one condition set to a value."""
-    where = pl.col("condition") == condition
-    columns = [pl.when(where).then(pl.lit(value)).otherwise(pl.col(name)).alias(name) for name, value in values.items()]
-    return replace(attack, layers=attack.layers.with_columns(columns))
-
-
-def only(study: Study, attack: Attacked) -> Study:
-    return replace(study, attacks=(attack,))
+from tests.reports.awkward import changed, only, targeted
 
 
 def test_headline_is_the_attack_that_does_most_harm(study):
@@ -106,6 +93,25 @@ def test_answer_without_success(study):
     assert answer(only(study, attack))[0] == (
         "FGSM L∞ 4/255 fools none of 18 correctly classified images: accuracy stays at 90 %."
     )
+
+
+@pytest.mark.parametrize(("reached", "whom"), [(0, "none of 18"), (3, "3 of 18"), (18, "all 18")])
+def test_a_targeted_attack_is_told_by_its_targets_and_accuracy_by_itself(study, reached, whom):
+    assert answer(targeted(study, reached=reached, robust=0.0 if reached == 18 else 0.3))[0] == (
+        f"PGD L∞ 4/255 to random reaches its target on {whom} correctly classified images; accuracy falls from 90 % to "
+        f"{'0 %' if reached == 18 else '30 %'} (95 % interval 15–52 %)."
+    )
+
+
+def test_accuracy_stays_where_no_image_is_misclassified(study):
+    assert answer(targeted(study, reached=0, robust=0.9))[0] == (
+        "PGD L∞ 4/255 to random reaches its target on none of 18 correctly classified images; accuracy stays at 90 %."
+    )
+
+
+def test_what_robust_means_is_told_of_targeted_attacks_too():
+    assert "not misclassified under the attack" in content.TOLD["attacks"]
+    assert "succeeds only where its target is reached" in content.TOLD["attacks"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import pytest
 from rich.console import Console
 
 from advwindow.errors import UserError
+from advwindow.reports.terminal.details import print_sample
 from advwindow.reports.terminal.show import show_run
+from tests.reports.awkward import targeted
 from tests.reports.runs import ATTACKS, Shape, make_run
 
 
@@ -69,6 +71,17 @@ def test_a_sample_in_full(run, wanted):
     assert "image-3 (image 3 of 20): tree frog" in text
     assert "fooled" in text
     assert "What layers say" in text
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [(0, "wrong when clean"), (2, "fooled"), (5, "misclassified, target missed"), (19, "withstood")],
+)
+def test_a_target_that_was_missed_is_no_correct_answer(study, place, told):
+    file = io.StringIO()
+    print_sample(targeted(study, reached=3), place, Console(file=file, width=140))
+    (line,) = (line for line in file.getvalue().splitlines() if line.startswith("PGD L∞ 4/255 to random"))
+    assert line.removeprefix("PGD L∞ 4/255 to random").strip().startswith(told)
 
 
 def test_an_image_that_was_not_attacked_says_so(run):
