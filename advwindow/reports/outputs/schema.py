@@ -96,14 +96,28 @@ class Attack(_Part):
 
 
 class HalfLife(_Part):
-    """The budget at which half of a layer's clean alignment is gone; the high end is null where it is open."""
+    """The budget at which half of a layer's clean alignment is gone under one attack, made at several budgets."""
 
-    attack: str = Field(description="its name, without a budget")
+    attack: str = Field(description="as advwindow list attacks has it")
     norm: str = Field(description="linf, l2, l1 or l0")
+    parameters: dict[str, str | int | float | bool | None] = Field(
+        description="those that were given; others have their defaults"
+    )
+    target: str = Field(description="how targets were chosen; empty where untargeted")
+    access: Literal["adaptive", "oblivious"] = Field(
+        description="adaptive: on the defended network; oblivious: on the one without its defence"
+    )
+    draws: int = Field(ge=1, description="draws of a random network that each gradient is the mean of")
     layer: str = Field(description="its name in the network")
-    value: float | None = Field(description="the budget, of pixels in [0, 1]")
-    low: float | None = Field(description="low end of the 95 % interval")
-    high: float | None = Field(description="high end of the 95 % interval")
+    value: float | None = Field(
+        description="the budget, of pixels in [0, 1]; null where it lies outside those that were tried"
+    )
+    low: float | None = Field(
+        description="low end of the 95 % interval; 0 where nothing bounds it from below, null where nothing is known"
+    )
+    high: float | None = Field(
+        description="high end of the 95 % interval; null where nothing bounds it from above or nothing is known"
+    )
     text: str = Field(description="the same in words")
 
 

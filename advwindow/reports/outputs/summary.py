@@ -167,6 +167,10 @@ def _half_lives(study: Study) -> list[HalfLife]:
         HalfLife(
             attack=row["attack"],
             norm=row["norm"],
+            parameters=json.loads(row["parameters"]),
+            target=row["target"],
+            access=row["access"],
+            draws=row["draws"],
             layer=row["layer"],
             value=_number(row["half_life"]),
             low=_number(row["low"]),

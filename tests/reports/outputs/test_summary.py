@@ -52,6 +52,13 @@ def test_numbers_are_those_of_the_run(run, study):
     assert found.half_lives
 
 
+def test_half_lives_of_attacks_that_differ_in_parameters_are_told_apart(tmp_path):
+    attacks = [("pgd", "linf", eps, {"steps": steps}, 0.5) for steps in (10, 40) for eps in ("1/255", "8/255")]
+    lives = summarise(make_run(tmp_path / "run", Shape(attacks=attacks, layers=("a",)))).studies[0].half_lives
+    assert [each.parameters for each in lives] == [{"steps": 10}, {"steps": 40}]
+    assert {(each.target, each.access, each.draws) for each in lives} == {("", "adaptive", 1)}
+
+
 def test_missing_cells_are_named(tmp_path):
     run = make_run(tmp_path / "run", missing=2)
     assert summarise(run).missing == [spec.cell_id for spec in run.missing()]
