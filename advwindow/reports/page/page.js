@@ -78,7 +78,7 @@
     const choice = chosen();
     for (const element of all("[data-layer]")) element.hidden = !choice[studyOf(element)].layers[element.dataset.layer];
     for (const element of all("[data-attack]:not(.view)")) element.hidden = !choice[studyOf(element)].attacks[element.dataset.attack];
-    for (const view of all(".view")) {
+    for (const view of all(".view[data-study]")) {
       const { attacks: shown, layers } = choice[studyOf(view)];
       view.hidden = view.dataset.attack !== undefined && view.closest("figure").dataset.figure !== "references" && !shown[view.dataset.attack];
       veil(view, layers);
@@ -189,7 +189,7 @@
     bubble.hidden = true;
     all(".guide").forEach((line) => line.setAttribute("visibility", "hidden"));
   }
-  for (const view of all(".view")) {
+  for (const view of all(".view[data-study]")) {
     const svg = view.querySelector("svg"), figure = view.closest("figure").dataset.figure;
     const study = studyOf(view), attack = attackOf(view), panel = Number(view.dataset.panel);
     const [left, top, width, height] = svg.dataset.axes.split(" ").map(Number);

@@ -300,6 +300,19 @@ def test_names_do_no_harm(browser, tmp_path):
     assert browser.run("return document.title") == "sample:efficientnet-lite0 under attack"
 
 
+def test_a_comparison_in_front_stops_nothing(browser, tmp_path):
+    shape = Shape(models=("timm:a", "timm:b"), attacks=ATTACKS[2:4])
+    browser.open(write_html(make_run(tmp_path / "run", shape), tmp_path / "x.html"))
+    assert browser.complaints() == []
+    assert browser.run(FAINT) == []
+    assert browser.run("return document.querySelectorAll('#compared-0 .standing tbody tr').length") == 2 * 2
+    layers = shape.layers
+    browser.choose("#layers", layers[-1])
+    assert browser.shown("#told")[0].startswith(f"Shown: 1 of {len(layers)} layers, 2 of 2 attacks;")
+    browser.point("[data-figure=drift] .view .hit", x=0.01)
+    assert browser.bubble().startswith(layers[0])
+
+
 @pytest.mark.parametrize("script", [True, False])
 def test_it_prints_with_or_without_script_and_never_dark(browser, page, tmp_path, script):
     browser.devtools("Emulation.setScriptExecutionDisabled", value=not script)
