@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from advwindow.reports.figures.budgets import Looks
     from advwindow.reports.reading.studies import Study
@@ -42,6 +43,8 @@ MOST_ATTACKS = 4
 _COLUMNS, _PANEL, _NAME_WIDTH = 3, 34.0, 34
 #: What the axis reaches beyond nothing and everything where intervals do.
 _LEAST, _MOST = -0.35, 1.35
+#: Where an interval ends that the data do not bound: far outside all panels.
+_OPEN = 100.0
 _HALF: dict[str, Any] = {"color": NOISE, "linestyle": "--", "linewidth": 0.7}
 _LIFE: dict[str, Any] = {"marker": "|", "markersize": 6, "markeredgewidth": 1.2, "linewidth": 1.8}
 #: Points from the axis to the first half-life, from there to the next, and the height of a panel.
@@ -134,10 +137,17 @@ def _dress(axes: Axes, points: pl.DataFrame) -> None:
 
 
 def _curve(axes: Axes, table: pl.DataFrame, style: Mapping[str, Any], place: tuple[int, int]) -> None:
-    at, low, high = (values(table, name) for name in ("budget", "retention_low", "retention_high"))
+    at, (low, high) = values(table, "budget"), _intervals(table)
     beside = moved(axes, *place)
     axes.vlines(at, low, high, color=style["color"], linewidth=0.7, transform=beside, zorder=3)
     axes.plot(at, values(table, "retention"), label=table["attack"][0], transform=beside, zorder=4, **style)
+
+
+def _intervals(table: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the intervals of retention; under an attack an end that is null is one that the data do not bound."""
+    measured = (values(table, "budget") > 0) & np.isfinite(values(table, "retention"))
+    low, high = (values(table, name) for name in ("retention_low", "retention_high"))
+    return np.where(measured & np.isnan(low), -_OPEN, low), np.where(measured & np.isnan(high), _OPEN, high)
 
 
 def _life(axes: Axes, row: Mapping[str, Any], style: Mapping[str, Any], place: int) -> None:

@@ -77,6 +77,15 @@ def test_missing_values_leave_gaps(study, columns):
     retention_words(found)
 
 
+def test_an_interval_without_bounds_crosses_the_panel(study):
+    wide = changed(study, [pl.lit(None, pl.Float64).alias(name) for name in ("retention_low", "retention_high")])
+    for axes in retention(retention_points(wide), names=study.names, looks=attack_looks(study)).axes:
+        low, high = axes.get_ylim()
+        bars = [segment[:, 1] for segment in axes.collections[0].get_segments() if len(segment)]
+        assert len(bars) == 3
+        assert all(ends[0] < low < high < ends[1] for ends in bars)
+
+
 def test_a_layer_without_half_life_has_no_mark(study, points):
     none = points.with_columns(
         pl.lit(None, pl.Float64).alias(name)
