@@ -51,8 +51,8 @@ def ground(name: str, folder: Path) -> Ground:
 #: Where both find the same point, ours may be larger by what keeps it adversarial and inside the ball under rounding.
 ROUNDING = 1.001
 #: Random starts of each attack.
-SEEDS = {"cifar-standard": 20, "cifar-robust": 20, "efficientnet-lite0": 5}
-#: Standard errors that a difference of means may be above zero by the luck of the starts: one in a thousand.
+SEEDS = {"cifar-standard": 10, "cifar-robust": 10, "efficientnet-lite0": 3}
+#: Standard errors that a difference of means may be above zero by the luck of the starts, in one row of some hundreds.
 LUCK = 3.1
 NETWORKS = ("cifar-standard", "cifar-robust", "efficientnet-lite0")
 
