@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from advwindow.reports.figures.references import shown_references
-from advwindow.reports.reading.findings import at_layer, best_layer, headline, layer_name, places, tally, worst_layer
+from advwindow.reports.reading.findings import (
+    aligned,
+    at_layer,
+    best_layer,
+    fallen,
+    headline,
+    layer_name,
+    places,
+    risen,
+    worst_layer,
+)
 from advwindow.reports.reading.studies import VERDICTS
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import count, listing, number, percent, printable, shorten, span
@@ -72,15 +82,25 @@ def drift_words(study: Study) -> Words:
     """About drift."""
     attack = headline(study)
     worst = worst_layer(attack)
-    fell = attack.rows().filter((pl.col("drift_p_adjusted") <= 0.05) & (pl.col("drift") > 0)).height
     noise = attack.rows("noise")["drift"].abs().max()
     assert noise is None or isinstance(noise, float)
     caption = (
         f"Under {attack.title} the drift is largest at {_name(attack, worst)}: {number(worst['drift'])} "
-        f"{span(worst['drift_ci_low'], worst['drift_ci_high'])}. It is significant in {fell} of "
-        f"{count(len(study.names), 'layer')}. Noise of the same size changes alignment by {number(noise)} at most."
+        f"{span(worst['drift_ci_low'], worst['drift_ci_high'])}{_changed(attack)}. "
+        f"Noise of the same size changes alignment by {number(noise)} at most."
     )
     return Words(caption, _alt(study, "Drift against depth with intervals, one panel per attack.", _drifts))
+
+
+def _changed(attack: Attacked) -> str:
+    """Among which layers the largest drift was sought, and in how many of them alignment changes."""
+    rows = attack.rows()
+    sought = aligned(rows).height
+    if not sought:
+        return "; no layer is aligned with words on clean images"
+    rises = f" and rises significantly in {risen(rows).height}" if risen(rows).height else ""
+    among = f"among the {count(sought, 'layer')} aligned with words"
+    return f", {among}; alignment falls significantly in {fallen(rows).height} of them{rises}"
 
 
 def beyond_noise_words(study: Study) -> Words:
@@ -197,8 +217,7 @@ def _accuracies(attack: Attacked) -> str:
 
 def _drifts(attack: Attacked) -> str:
     worst = worst_layer(attack)
-    fell = count(tally(attack).fallen, "layer")
-    return f"largest at {_name(attack, worst)}, {number(worst['drift'])}; {fell} fell significantly"
+    return f"largest at {_name(attack, worst)}, {number(worst['drift'])}{_changed(attack)}"
 
 
 def _excesses(attack: Attacked) -> str:

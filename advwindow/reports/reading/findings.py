@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import polars as pl
 
-from advwindow.reports.reading.studies import VERDICTS
+from advwindow.reports.reading.studies import ALPHA, VERDICTS
 from advwindow.reports.text import count, listing, number, percent, percent_span, printable, short_names, shorten
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Tally:
     Attributes:
         verdicts: number of layers by verdict on the geometry.
         hijacked: layers in which images are closer to the wrong word, whatever the geometry says.
-        noise: layers that fell under the noise control.
+        noise: layers aligned with words that fell under the noise control.
         layers: all of them.
     """
 
@@ -44,20 +44,35 @@ class Tally:
 
     @property
     def fallen(self) -> int:
-        """Layers with a significant loss."""
+        """Layers aligned with words that lost significantly."""
         return sum(self.verdicts[verdict] for verdict in _FALLEN)
 
 
 def tally(attack: Attacked) -> Tally:
     """Count the verdicts of an attack."""
     rows = attack.rows()
-    counts, noise = Counter(rows["verdict"]), Counter(attack.rows("noise")["verdict"])
+    counts = Counter(rows["verdict"])
     return Tally(
         {verdict: counts[verdict] for verdict in VERDICTS},
         int(rows["hijacked"].sum()),
-        sum(noise[verdict] for verdict in _FALLEN),
+        fallen(attack.rows("noise")).height,
         rows.height,
     )
+
+
+def aligned(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of layers that are significantly aligned with words on clean images: the others have nothing to lose."""
+    return rows.filter(pl.col("verdict") != "unanchored")
+
+
+def fallen(rows: pl.DataFrame) -> pl.DataFrame:
+    """Those of them in which alignment falls significantly."""
+    return rows.filter(pl.col("verdict").is_in(_FALLEN))
+
+
+def risen(rows: pl.DataFrame) -> pl.DataFrame:
+    """Those of them in which alignment rises significantly."""
+    return aligned(rows).filter((pl.col("drift_p_adjusted") <= ALPHA) & (pl.col("drift") < 0))
 
 
 def headline(study: Study) -> Attacked:
@@ -75,7 +90,7 @@ def harm(attack: Attacked) -> tuple[float, int, float]:
 def worst_layer(attack: Attacked) -> dict[str, Any]:
     """The row of the largest drift, among layers that are aligned with words if there are any."""
     rows = attack.rows().filter(pl.col("drift").is_not_null())
-    anchored = rows.filter(pl.col("verdict") != "unanchored")
+    anchored = aligned(rows)
     ranked = (rows if anchored.is_empty() else anchored).sort("drift", descending=True, maintain_order=True)
     return ranked.row(0, named=True) if ranked.height else attack.rows().row(0, named=True)
 
@@ -172,7 +187,7 @@ def _won(successes: int, tried: int) -> str:
 def _meaning(attack: Attacked) -> str:
     rows, worst = attack.rows(), worst_layer(attack)
     names = [str(name) for name in rows["layer"]]
-    anchored = rows.filter(pl.col("verdict") != "unanchored")["layer"].to_list()
+    anchored = aligned(rows)["layer"].to_list()
     if not anchored:
         return (
             f"None of the {count(len(names), 'layer')} is significantly aligned with words even on clean images, "
@@ -192,7 +207,8 @@ def _meaning(attack: Attacked) -> str:
             )
             told.append(f"{verdict} in {where}")
     if not told:
-        return f"{basis} in none of them does alignment fall significantly (the largest fall is {fall})"
+        most = f" (the largest fall is {fall})" if (worst["drift"] or 0.0) > 0 else ""
+        return f"{basis} in none of them does alignment fall significantly{most}"
     return f"{basis} meaning is {listing(told)}, where alignment falls {fall}"
 
 
@@ -209,12 +225,10 @@ def _hijacked(attack: Attacked) -> list[str]:
 
 def _control(attack: Attacked) -> str:
     """The end of a sentence."""
-    if attack.rows("noise").is_empty():
+    if aligned(attack.rows("noise")).is_empty():
         return ""
-    fallen = tally(attack).noise
-    if not fallen:
-        return ", and random noise of the same size moves no layer significantly"
-    return f", and random noise of the same size moves {count(fallen, 'layer')} significantly, too"
+    where = tally(attack).noise or "none"
+    return f", and under random noise of the same size it falls significantly in {where} of the aligned layers"
 
 
 def _belief(title: str, audit: Audit) -> str:

@@ -35,7 +35,8 @@ TRACE = (
     "only guess from what the image has in common with other concepts."
 )
 CONCEPTS = (
-    "2 vs 2 accuracy of single concepts at {layer}, where {attack} drifts most; sorted by the loss under that attack. "
-    "The deeper the tint, the greater the loss; guessing gives 50 %.{lost}"
+    "2 vs 2 accuracy of single concepts at {layer}, where {attack} drifts most; asked are the layers aligned with "
+    "words, or all if none is. Concepts are sorted by the loss under that attack. The deeper the tint, the greater the "
+    "loss; guessing gives 50 %.{lost}"
 )
 LOST = " Bold: among the words that lost their meaning, by the rule below."

@@ -20,6 +20,7 @@ from advwindow.reports.figures.collapse_map import (
 )
 from advwindow.reports.reading.collapse import collapse_points
 from advwindow.reports.style import MARKS, render
+from tests.reports.awkward import awkward
 from tests.reports.runs import Shape, layer_table
 
 
@@ -222,11 +223,21 @@ def test_the_caption_states_what_the_tables_say(study):
     top = points.filter(pl.col("verdict") != "unanchored").sort("lost", descending=True).row(0, named=True)
     assert f"{top['layer']} under {top['attack']} {top['eps']} loses most: {top['lost']:.2f} [" in words.caption
     fell = points.filter(pl.col("verdict").is_in(["eroded", "collapsed"])).height
-    assert f"significant in {fell} of {points.height} cells" in words.caption
+    cells = points.filter(pl.col("verdict") != "unanchored").height
+    assert f"falls significantly in {fell} of {cells} cells of layers aligned with words." in words.caption
     pgd = [a.rows().filter(pl.col("verdict").is_in(["eroded", "collapsed"]))["layer"] for a in study.attacks[1:4:2]]
     assert f"{pgd[0][0]} at 1/255 ({len(pgd[0])} layers) and {pgd[1][0]} at 8/255" in words.caption
     for title in ("FGSM L∞ 4/255", "C&W L₂ smallest"):
         assert f"{title}: most at" in words.alt
+
+
+def test_cells_of_layers_that_are_not_aligned_do_not_count(study):
+    (attack,) = awkward(study).attacks
+    twice = replace(study, attacks=(attack, replace(attack, spec=attack.spec.model_copy(update={"attack": "other"}))))
+    points = collapse_points(twice)
+    told = "Alignment falls significantly in 2 of 6 cells of layers aligned with words."
+    assert told in collapse_words(twice, points).caption
+    assert "No layer is aligned" in collapse_words(twice, points.filter(pl.col("layer") == "loose")).caption
 
 
 def test_untrusted_names_are_never_markup(study):

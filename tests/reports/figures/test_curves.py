@@ -8,10 +8,13 @@ import polars as pl
 import pytest
 
 from advwindow.reports.figures import curves as figures
+from advwindow.reports.figures.captions import drift_words
 from advwindow.reports.figures.illustrations import illustrate
 from advwindow.reports.figures.strip import verdict_strip
+from advwindow.reports.reading.findings import headline, tally
 from advwindow.reports.reading.studies import layers_under
 from advwindow.reports.style import ATTACK, CLEAN, MARKS, NOISE, drawable, render
+from tests.reports.awkward import awkward, changed, only, risen
 from tests.reports.runs import Shape, layer_table
 
 ALL = [
@@ -152,9 +155,40 @@ def test_long_runs_are_cut_into_pieces(study):
     assert tallest * 25.4 < 240
 
 
+def test_the_figure_of_pairs_is_left_out_where_no_layer_has_an_accuracy(study):
+    flat = replace(study.attacks[0], layers=study.attacks[0].layers.with_columns(two_vs_two=pl.lit(None, pl.Float64)))
+    assert "two-vs-two" not in {each.name for each in illustrate(replace(study, attacks=(flat,)))}
+    assert "two-vs-two" in {each.name for each in illustrate(replace(study, attacks=(flat, study.attacks[1])))}
+
+
 def test_the_figure_of_images_is_left_out_where_none_was_tested(study):
     first = study.attacks[0]
     untested = replace(first, layers=layer_table(Shape(trials=False), loss=0.5))
     names = [illustration.name for illustration in illustrate(replace(study, attacks=(untested,)))]
     assert "alignment" in names
     assert "one-vs-two" not in names
+
+
+def test_drift_is_told_of_layers_aligned_with_words_alone(study):
+    words = drift_words(awkward(study))
+    told = "among the 3 layers aligned with words; alignment falls significantly in 1 of them and rises"
+    assert words.caption.startswith("Under C&W L₂ smallest the drift is largest at vague: 0.60 [")
+    assert told in words.caption
+    assert "largest at vague, 0.60" in words.alt
+    assert told in words.alt
+
+
+def test_drift_that_rises_everywhere_is_told(study):
+    assert "falls significantly in 0 of them and rises significantly in 4." in drift_words(risen(study)).caption
+
+
+def test_drift_without_an_aligned_layer_says_so(study):
+    words = drift_words(only(study, changed(awkward(study).attacks[0], "attack", verdict="unanchored")))
+    assert "largest at loose: 0.90" in words.caption
+    assert "; no layer is aligned with words on clean images." in words.caption
+    assert "significantly" not in words.caption + words.alt
+
+
+def test_drift_counts_what_the_verdicts_count(study):
+    fell = tally(headline(study)).fallen
+    assert f"alignment falls significantly in {fell} of them." in drift_words(study).caption

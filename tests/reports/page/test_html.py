@@ -245,6 +245,10 @@ def test_methods_and_sources_are_those_of_the_pdf():
             assert bare in known
 
 
+def test_the_table_of_concepts_tells_which_layers_were_asked(page):
+    assert "drifts most; asked are the layers aligned with words, or all if none is." in page.text
+
+
 def test_the_method_tells_when_a_targeted_attack_succeeds():
     assert "a targeted attack succeeds only where its target is reached" in template()
 

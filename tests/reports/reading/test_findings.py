@@ -19,7 +19,7 @@ from advwindow.reports.reading.findings import (
     tally,
     worst_layer,
 )
-from tests.reports.awkward import changed, only, targeted
+from tests.reports.awkward import awkward, changed, only, risen, targeted
 
 
 def test_headline_is_the_attack_that_does_most_harm(study):
@@ -66,7 +66,7 @@ def test_answer_tells_the_numbers(study):
         (
             "Of 17 layers, 11 are significantly aligned with words on clean images (blocks.6 to head); meaning is "
             f"eroded in 5 of them (blocks.12 to head), where alignment falls from {clean:.2f} to {left:.2f} at head, "
-            "and random noise of the same size moves no layer significantly."
+            "and under random noise of the same size it falls significantly in none of the aligned layers."
         ),
     ]
 
@@ -129,8 +129,28 @@ def test_answer_by_verdict(study, values, sentence):
 
 def test_answer_tells_when_noise_does_it_too(study):
     assert answer(only(study, changed(headline(study), "noise", verdict="eroded")))[-1].endswith(
-        ", and random noise of the same size moves 17 layers significantly, too."
+        ", and under random noise of the same size it falls significantly in 17 of the aligned layers."
     )
+
+
+def test_noise_that_moves_other_layers_or_raises_alignment_is_no_fall(study):
+    odd = awkward(study)
+    assert (odd.attacks[0].rows("noise")["drift_p_adjusted"] <= 0.05).all()
+    assert tally(odd.attacks[0]).noise == 0
+    assert answer(odd)[1].endswith(
+        "under random noise of the same size it falls significantly in none of the aligned layers."
+    )
+
+
+def test_noise_is_not_told_where_nothing_is_aligned(study):
+    lost = changed(changed(headline(study), "attack", verdict="unanchored"), "noise", verdict="unanchored")
+    assert answer(only(study, lost))[1].endswith("so there is nothing that could be seen to break.")
+
+
+def test_alignment_that_rises_is_no_fall(study):
+    told = answer(risen(study))[1]
+    assert "in none of them does alignment fall significantly, and under" in told
+    assert "largest fall" not in told
 
 
 @pytest.mark.parametrize(
