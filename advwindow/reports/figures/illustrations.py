@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: Panels, or rows of the strip, that fit a page.
 _MOST_ATTACKS = 12
 
+#: Figures of tests that are not always made, with the column that is empty then.
+_TESTS = {"two-vs-two": "two_vs_two", "one-vs-two": "one_vs_two"}
+
 #: Columns of the strip that leave room for a letter each.
 _MOST_LAYERS = 60
 
@@ -60,8 +63,10 @@ def illustrate(study: Study) -> list[Illustration]:
 
 def drawable_curves(study: Study) -> dict[str, Curves]:
     """Figures against depth that there is something to draw in, by name."""
-    tested = any(attack.rows()["one_vs_two"].count() for attack in study.attacks)
-    return {name: kind for name, kind in curves.KINDS.items() if tested or kind is not curves.ONE_VS_TWO}
+    absent = {
+        name for name, column in _TESTS.items() if not any(each[column].count() for each in study.layers.values())
+    }
+    return {name: kind for name, kind in curves.KINDS.items() if name not in absent}
 
 
 def curve_data(kind: Curves, layers: Layers) -> pl.DataFrame:

@@ -76,13 +76,18 @@ def layer_table(attack: Attacked) -> dict[str, Any]:
     return {"title": attack.title, "rows": rows, "notes": notes}
 
 
-def concept_table(study: Study) -> dict[str, Any]:
-    """2 vs 2 accuracy of the concepts that lost most, where the headline attack drifts most, under every attack."""
+def concept_table(study: Study) -> dict[str, Any] | None:
+    """2 vs 2 accuracy of the concepts that lost most, where the headline attack drifts most, under every attack.
+
+    None where no concept has one on clean images.
+    """
     chosen = headline(study)
     layer = worst_layer(chosen)["layer"]
     others = [attack for attack in study.attacks if attack is not chosen][: _MOST_ATTACKS - 1]
     attacks = [attack for attack in study.attacks if attack is chosen or attack in others]
     clean = _scores(chosen, layer, "clean")
+    if not clean:
+        return None
     under = {attack.title: _scores(attack, layer, "attack") for attack in attacks}
     lost_in = {attack.title: _losers_at(attack, layer) for attack in attacks}
     losses = {name: score - under[chosen.title].get(name, score) for name, score in clean.items()}

@@ -99,16 +99,21 @@ def test_png_of_any_number_of_channels(channels):
         assert picture.size == (160, 80)
 
 
-def test_concepts_without_a_score_are_told_as_absent(study):
+def test_a_concept_without_a_score_under_an_attack_is_told_as_absent(study):
     attack = headline(study)
-    lost = attack.concepts.with_columns(
-        pl.when((pl.col("condition") == "attack") & (pl.col("concept") == "plate"))
-        .then(None)
-        .otherwise(pl.col("two_vs_two"))
-        .alias("two_vs_two")
-    )
-    table = concept_table(replace(study, attacks=(replace(attack, concepts=lost),)))
-    assert all(cell["text"] != "–" for row in table["rows"] for cell in row["cells"] if row["concept"] != "plate")
+    unknown = (pl.col("condition") == "attack") & (pl.col("concept") == "quilt, comforter")
+    score = pl.when(unknown).then(pl.lit(None, pl.Float64)).otherwise("two_vs_two")
+    lost = replace(attack, concepts=attack.concepts.with_columns(two_vs_two=score), title="holed")
+    table = concept_table(replace(study, attacks=(attack, lost)))
+    column = table["titles"].index("holed")
+    assert {row["concept"]: row["cells"][column]["text"] for row in table["rows"]}["quilt"] == "–"
+    assert [cell["text"] for row in table["rows"] for cell in row["cells"]].count("–") == 1
+
+
+def test_there_is_no_table_of_concepts_without_an_accuracy(study):
+    attack = headline(study)
+    flat = replace(attack, concepts=attack.concepts.with_columns(two_vs_two=pl.lit(None, pl.Float64)))
+    assert concept_table(replace(study, attacks=(flat,))) is None
 
 
 def test_words_are_named_as_losers_up_to_the_rate(study):
