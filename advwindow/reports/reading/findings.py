@@ -185,7 +185,7 @@ def _won(successes: int, tried: int) -> str:
 
 
 def _meaning(attack: Attacked) -> str:
-    rows, worst = attack.rows(), worst_layer(attack)
+    rows = attack.rows()
     names = [str(name) for name in rows["layer"]]
     anchored = aligned(rows)["layer"].to_list()
     if not anchored:
@@ -195,9 +195,6 @@ def _meaning(attack: Attacked) -> str:
         )
     basis = f"Of {count(len(names), 'layer')}, {len(anchored)} {'is' if len(anchored) == 1 else 'are'} significantly"
     basis = f"{basis} aligned with words on clean images ({places(names, anchored)});"
-    clean = at_layer(attack, worst["layer"], "clean")["alignment"]
-    deepest = layer_name(attack, worst["layer"])
-    fall = f"from {number(clean)} to {number(worst['alignment'])} at {deepest}"
     told = []
     for verdict in reversed(_FALLEN):
         chosen = rows.filter(pl.col("verdict") == verdict)["layer"].to_list()
@@ -207,9 +204,16 @@ def _meaning(attack: Attacked) -> str:
             )
             told.append(f"{verdict} in {where}")
     if not told:
-        most = f" (the largest fall is {fall})" if (worst["drift"] or 0.0) > 0 else ""
+        worst = worst_layer(attack)
+        most = f" (the largest fall is {_fall(attack, worst)})" if (worst["drift"] or 0.0) > 0 else ""
         return f"{basis} in none of them does alignment fall significantly{most}"
-    return f"{basis} meaning is {listing(told)}, where alignment falls {fall}"
+    deepest = fallen(rows).sort("drift", descending=True, nulls_last=True, maintain_order=True).row(0, named=True)
+    return f"{basis} meaning is {listing(told)}, where alignment falls {_fall(attack, deepest)}"
+
+
+def _fall(attack: Attacked, row: dict[str, Any]) -> str:
+    clean = at_layer(attack, row["layer"], "clean")["alignment"]
+    return f"from {number(clean)} to {number(row['alignment'])} at {layer_name(attack, row['layer'])}"
 
 
 def _hijacked(attack: Attacked) -> list[str]:

@@ -147,6 +147,12 @@ def test_noise_is_not_told_where_nothing_is_aligned(study):
     assert answer(only(study, lost))[1].endswith("so there is nothing that could be seen to break.")
 
 
+def test_the_layer_named_as_fallen_has_fallen(study):
+    odd = awkward(study)
+    assert worst_layer(odd.attacks[0])["layer"] == "vague"
+    assert "eroded in 1 of them (fallen), where alignment falls from 0.50 to 0.20 at fallen," in answer(odd)[1]
+
+
 def test_alignment_that_rises_is_no_fall(study):
     told = answer(risen(study))[1]
     assert "in none of them does alignment fall significantly, and under" in told
