@@ -150,7 +150,7 @@ def _beyond_noise(panels: Sequence[Axes], tables: Sequence[pl.DataFrame]) -> Key
         attack = layers_under(table, "attack")
         ends = ("drift_beyond_noise_low", "drift_beyond_noise_high")
         points(axes, attack, "drift_beyond_noise", ends, values(attack, ends[0]) > 0)
-    return point_keys("attack minus noise, 95 %", "hollow: interval holds zero")
+    return point_keys("attack minus noise, 95 %", "hollow: interval not above zero")
 
 
 def _one_vs_two(panels: Sequence[Axes], tables: Sequence[pl.DataFrame]) -> Keys:

@@ -31,6 +31,8 @@ _SPACES: tuple[dict[str, Any], ...] = (
 _TAKEN = "beyond pixels"
 #: Millimetres: the line of keys, what a key needs beside its letters, a letter.
 _LINE, _KEY, _LETTER = 152.0, 10.0, 1.3
+#: Letters of a name, however little room there is.
+_FEWEST = 4
 
 
 def shown_references(references: pl.DataFrame) -> dict[str, dict[str, Any]]:
@@ -86,11 +88,19 @@ def draw_references(
 
 
 def _keys(looks: dict[str, dict[str, Any]], line: float) -> dict[str, Line2D]:
-    """Names as long as one line of keys has room for."""
+    """Names as long as one line of keys has room for; numbered where they would be the same."""
     names = {name: {MEAN: "their mean"}.get(name, name) for name in looks}
     letters = (line - _KEY * len(looks)) / _LETTER
-    room = next(width for width in range(60, 3, -1) if sum(min(len(each), width) for each in names.values()) <= letters)
-    return {drawable(shorten(names[name], room)): Line2D([], [], **look) for name, look in looks.items()}
+    widths = range(60, _FEWEST, -1)
+    room = next(
+        (width for width in widths if sum(min(len(each), width) for each in names.values()) <= letters), _FEWEST
+    )
+    keys: dict[str, Line2D] = {}
+    for place, (name, look) in enumerate(looks.items(), start=1):
+        label = drawable(shorten(names[name], room))
+        free = label if label not in keys else drawable(shorten(f"{place}. {names[name]}", room))
+        keys[free] = Line2D([], [], **look)
+    return keys
 
 
 def _by_depth(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

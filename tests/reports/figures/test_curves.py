@@ -155,6 +155,13 @@ def test_long_runs_are_cut_into_pieces(study):
     assert tallest * 25.4 < 240
 
 
+def test_the_key_of_hollow_marks_is_true_of_intervals_below_zero(study):
+    ends = {"drift_beyond_noise": -0.3, "drift_beyond_noise_low": -0.4, "drift_beyond_noise_high": -0.2}
+    figure = figures.beyond_noise(only(study, changed(study.attacks[0], "attack", **ends)).layers)
+    assert line(figure.axes[0], "attack hollow").get_xdata().size == len(study.names)
+    assert "hollow: interval not above zero" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_the_figure_of_pairs_is_left_out_where_no_layer_has_an_accuracy(study):
     flat = replace(study.attacks[0], layers=study.attacks[0].layers.with_columns(two_vs_two=pl.lit(None, pl.Float64)))
     assert "two-vs-two" not in {each.name for each in illustrate(replace(study, attacks=(flat,)))}

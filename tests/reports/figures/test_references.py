@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
 
 from advwindow.reports.figures.captions import reference_words
 from advwindow.reports.figures.illustrations import illustrate
-from advwindow.reports.figures.references import reference_curves, shown_references
+from advwindow.reports.figures.references import draw_references, reference_curves, shown_references
 from advwindow.reports.reading.findings import headline
 from advwindow.reports.reading.studies import read_studies
 from advwindow.reports.style import render
@@ -92,3 +93,16 @@ def test_four_word_spaces_at_most_are_drawn_and_names_are_never_markup(tmp_path)
     assert "&lt;b&gt;&amp;" in svg
     assert "L" * 40 not in svg
     assert "best and least of 21 pairs" in reference_words(study).caption
+
+
+def test_a_narrow_panel_has_all_its_keys(several):
+    axes = Figure().add_subplot()
+    keys = draw_references(axes, headline(several).references, several.names, condition="clean", room=20)
+    assert list(keys) == ["g…0d", "#…xt", "t…an", "p…ls", "b…ls"]
+
+
+def test_word_spaces_whose_names_differ_in_the_middle_have_a_key_each(tmp_path):
+    words = tuple(f"{'L' * 40}{place}{'L' * 40}" for place in range(2))
+    (study,) = read_studies(make_run(tmp_path / "run", Shape(words=words, attacks=ATTACKS[3:4], layers=("a", "b"))))
+    keys = draw_references(Figure().add_subplot(), headline(study).references, study.names, condition="clean")
+    assert len(keys) == 5
