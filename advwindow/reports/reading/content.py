@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 _MOST_MISSING = 12
 _MOST_NAMED = 3
+#: What the adjusted p-values of the drift promise, by the name of the correction.
+_CORRECTIONS = {
+    "max-t": "The step-down max-T procedure (Westfall & Young 1993) then bounds the chance of even one false alarm "
+    "over all layers by 5 %.",
+    "bh": "The procedure of Benjamini & Hochberg (1995, Journal of the Royal Statistical Society B 57) then bounds the "
+    "share of false alarms that is to be expected among the layers called significant by 5 %, as long as layers depend "
+    "on each other positively.",
+    "by": "The procedure of Benjamini & Yekutieli (2001, Annals of Statistics 29) then bounds the share of false "
+    "alarms that is to be expected among the layers called significant by 5 %, however layers depend on each other.",
+}
 
 
 def whole(run: RunDirectory, studies: Sequence[Study]) -> dict[str, Any]:
@@ -116,6 +126,7 @@ def _method(spec: CellSpec) -> dict[str, str]:
         ),
         "pooling": {"mean": "averaged over space or tokens"}.get(spec.pooling, f"pooled by {spec.pooling}"),
         "permutations": f"{spec.permutations:,}",
+        "correction": _CORRECTIONS[spec.correction],
     }
 
 

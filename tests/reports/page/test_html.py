@@ -245,6 +245,11 @@ def test_methods_and_sources_are_those_of_the_pdf():
             assert bare in known
 
 
+def test_the_method_promises_nothing_of_one_correction_alone(page):
+    assert "max-T" not in template()
+    assert "all layers together. The step-down max-T procedure (Westfall & Young 1993) then bounds" in page.text
+
+
 def test_the_table_of_concepts_tells_which_layers_were_asked(page):
     assert "drifts most; asked are the layers aligned with words, or all if none is." in page.text
 
