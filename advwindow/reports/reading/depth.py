@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from advwindow.reports.reading.budgets import families, lives_of
-from advwindow.reports.reading.findings import best_layer, headline, layer_name
+from advwindow.reports.reading.findings import at_layer, best_layer, headline, layer_name
 from advwindow.reports.reading.wording import LIVES, THINNED
 from advwindow.reports.text import listing, number, short_names, shorten
 
@@ -87,12 +87,26 @@ def depth_sentences(study: Study) -> list[str]:
             firsts.setdefault(layer, []).append(attack.title)
     told = [f"{layer_name(first, layer)} ({_some(firsts[layer])})" for layer in study.names if layer in firsts]
     sentences = [f"Meaning begins to erode at {_some(told)}."] if told else []
-    best = best_layer(first)["layer"]
-    lives = [f"{title} {layers[best].text}" for title, layers in _families(study).items() if best in layers]
-    if lives:
-        name = layer_name(first, best)
-        sentences.append(f"Half-life at {name}, the best aligned layer: {'; '.join(lives)}.")
-    return sentences
+    return [*sentences, *_best_life(study)]
+
+
+def _best_life(study: Study) -> list[str]:
+    """The half-life of the layer that is aligned best, with what must be said beside it.
+
+    Nothing where that layer is not aligned with words, as in `half_life_tables`.
+    """
+    attack = headline(study)
+    best = best_layer(attack)["layer"]
+    lives = {title: layers[best] for title, layers in _families(study).items() if best in layers}
+    if not lives or at_layer(attack, best, "attack")["verdict"] == "unanchored":
+        return []
+    told = "; ".join(f"{title} {life.text}" for title, life in lives.items())
+    noted: dict[str, list[str]] = {}
+    for title, life in lives.items():
+        for note in life.notes:
+            noted.setdefault(note, []).append(title)
+    notes = [note if len(who) == len(lives) else f"{listing(who)}: {note}" for note, who in noted.items()]
+    return [" ".join([f"Half-life at {layer_name(attack, best)}, the best aligned layer: {told}.", *notes])]
 
 
 def _condition(attack: Attacked, condition: str) -> dict[str, Any]:

@@ -142,7 +142,31 @@ def test_sentences_for_the_terminal(study):
         "(FGSM L∞ 4/255 and PGD L∞ 1/255)."
     )
     text = study.half_lives.filter(pl.col("layer") == "head")["text"][0]
-    assert lives == f"Half-life at head, the best aligned layer: PGD L∞ {text}."
+    assert lives == (
+        f"Half-life at head, the best aligned layer: PGD L∞ {text}. With 12 concepts the interval is a rough one."
+    )
+
+
+def test_no_half_life_is_told_of_a_layer_that_is_not_aligned(study):
+    unanchored = pl.when(pl.col("layer") == "head").then(pl.lit("unanchored")).otherwise("verdict").alias("verdict")
+    loose = [replace(each, layers=each.layers.with_columns(unanchored)) for each in study.attacks]
+    sentences = depth_sentences(replace(study, attacks=tuple(loose)))
+    assert not [sentence for sentence in sentences if sentence.startswith("Half-life")]
+
+
+def test_what_holds_for_one_attack_alone_is_told_with_its_name(tmp_path):
+    attacks = [
+        ("pgd", "linf", eps, {"steps": steps}, loss) for steps, fade in ((5, 1), (10, 0.01))
+        for eps, loss in (("1/255", 0.5 * fade), ("8/255", 0.9 * fade))
+    ]  # fmt: skip
+    run = make_run(tmp_path / "run", Shape(attacks=attacks, layers=("a", "b")))
+    file = run.path / "cells" / run.specs[1].cell_id / "grams.safetensors"
+    arrays, metadata = run.arrays(run.specs[1], "grams")
+    save_file({name: 1.1 * array if "/own" in name else array for name, array in arrays.items()}, file, metadata)
+    (study,) = read_studies(run)
+    sentence = depth_sentences(study)[-1]
+    assert "PGD (steps 5) L∞ not compared; PGD (steps 10) L∞ " in sentence
+    assert " PGD (steps 5) L∞: Not compared: " in sentence
 
 
 def test_nothing_is_said_where_nothing_breaks_and_there_was_one_budget(tmp_path):
@@ -160,4 +184,7 @@ def test_budgets_that_cannot_be_compared_spoil_no_report(tmp_path):
     (table,) = half_life_tables(study)
     assert {cell["text"] for row in table["rows"] for cell in row["cells"]} == {"not compared"}
     assert "differs in its clean images" in table["caption"]
-    assert depth_sentences(study)[1] == "Half-life at head, the best aligned layer: PGD L∞ not compared."
+    assert depth_sentences(study)[1] == (
+        "Half-life at head, the best aligned layer: PGD L∞ not compared. "
+        "Not compared: evidence at several budgets differs in its clean images."
+    )
