@@ -45,16 +45,21 @@ def _lives(attack: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _halved(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
-    """The layers of the shortest and the longest half-life that are known."""
+    """The layers of the shortest and the longest half-life that are known; and how many are not."""
     known = sorted((row["half_life"], place) for place, row in enumerate(rows) if row["half_life"] is not None)
+    beyond = [row for row in rows if row["half_life"] is None and _text(row).startswith(("<", ">"))]
+    unknown = len(rows) - len(known) - len(beyond)
+    layers = count(len(rows), "layer")
+    lost = [f"not known in {unknown} of {layers}"] if unknown else []
+    if not (known or beyond):
+        return f"half-life {lost[0]}"
     if not known:
-        return f"no half-life lies within the budgets ({labels[rows[0]['layer']]}: {_text(rows[0])})"
+        first = f"no half-life lies within the budgets ({labels[beyond[0]['layer']]}: {_text(beyond[0])})"
+        return "; ".join([first, *lost])
     ends = [rows[place] for _, place in dict.fromkeys((known[0], known[-1]))]
     told = listing([f"{_text(row)} at {labels[row['layer']]}" for row in ends])
-    rest = len(rows) - len(known)
-    return f"half-life {told}" + (
-        f"; in {rest} of {count(len(rows), 'layer')} it lies outside the budgets" if rest else ""
-    )
+    outside = [f"in {len(beyond)} of {layers} it lies outside the budgets"] if beyond else []
+    return "; ".join([f"half-life {told}", *outside, *lost])
 
 
 def _text(row: Mapping[str, Any]) -> str:

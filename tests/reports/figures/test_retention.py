@@ -140,6 +140,34 @@ def test_the_caption_states_the_half_lives(points):
     assert "at budget 8/255" in words.alt
 
 
+def lived(points, *texts):
+    """The points with these half-lives: a number, or a text where there is none."""
+    layers = dict(zip(points["layer"].unique(maintain_order=True), texts, strict=False))
+    kept = points.filter(pl.col("layer").is_in(list(layers)))
+    numbers = {layer: None if isinstance(text, str) else text for layer, text in layers.items()}
+    return kept.with_columns(
+        pl.col("layer").replace_strict(numbers, return_dtype=pl.Float64).alias("half_life"),
+        pl.col("layer").replace_strict({k: str(v) for k, v in layers.items()}).alias("half_life_text"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        ((0.5, "not compared"), "half-life 0.5 at blocks.6; not known in 1 of 2 layers."),
+        ((0.5, "> 8/255"), "half-life 0.5 at blocks.6; in 1 of 2 layers it lies outside the budgets."),
+        (
+            (0.5, "none", "< 1/255"),
+            "half-life 0.5 at blocks.6; in 1 of 3 layers it lies outside the budgets; not known in 1 of 3 layers.",
+        ),
+        (("none", "> 8/255"), "no half-life lies within the budgets (blocks.8: > 8/255); not known in 1 of 2 layers."),
+        (("none", "not compared"), "PGD L∞: half-life not known in 2 of 2 layers."),
+    ],
+)
+def test_a_half_life_that_is_not_known_does_not_lie_outside_the_budgets(points, texts, told):
+    assert retention_words(lived(points, *texts)).caption.endswith(told)
+
+
 def test_untrusted_names_are_never_markup(tmp_path):
     layers = ("$x_", "#a", "<b>&", "😀水", "\x07" + "L" * 200)
     shape = Shape(layers=layers, attacks=[("$p_\x07#", "linf", f"{b}/255", {}, 0.4) for b in (1, 2)])
