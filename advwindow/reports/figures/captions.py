@@ -57,8 +57,9 @@ def alignment_words(study: Study) -> Words:
         low, high = (f"{number(value)} ({title})" for value, title in (known[0], known[-1]))
         caption += f" Under attack there is left between {low} and {high}."
     elif known:
-        noisy = at_layer(attack, best["layer"], "noise")["alignment"]
-        caption += f" {known[0][1]} leaves {number(known[0][0])} there, noise of the same size {number(noisy)}."
+        noisy = attack.rows("noise").filter(pl.col("layer") == best["layer"])["alignment"].to_list()
+        control = f", noise of the same size {number(noisy[0])}" if noisy else ""
+        caption += f" {known[0][1]} leaves {number(known[0][0])} there{control}."
     if best["ceiling"] is not None:
         noisy_parts = "images and words" if len(attack.spec.words) > 1 else "images"
         caption += f" The noise of {noisy_parts} would let that layer reach {number(best['ceiling'])} (noise ceiling)."
@@ -82,12 +83,11 @@ def drift_words(study: Study) -> Words:
     """About drift."""
     attack = headline(study)
     worst = worst_layer(attack)
-    noise = attack.rows("noise")["drift"].abs().max()
-    assert noise is None or isinstance(noise, float)
+    noise = max((abs(drift) for drift in attack.rows("noise")["drift"] if drift is not None), default=None)
+    control = "" if noise is None else f" Noise of the same size changes alignment by {number(noise)} at most."
     caption = (
         f"Under {attack.title} the drift is largest at {_name(attack, worst)}: {number(worst['drift'])} "
-        f"{span(worst['drift_ci_low'], worst['drift_ci_high'])}{_changed(attack)}. "
-        f"Noise of the same size changes alignment by {number(noise)} at most."
+        f"{span(worst['drift_ci_low'], worst['drift_ci_high'])}{_changed(attack)}.{control}"
     )
     return Words(caption, _alt(study, "Drift against depth with intervals, one panel per attack.", _drifts))
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from advwindow.reports.figures import curves as figures
-from advwindow.reports.figures.captions import drift_words
+from advwindow.reports.figures.captions import alignment_words, drift_words
 from advwindow.reports.figures.illustrations import illustrate
 from advwindow.reports.figures.strip import verdict_strip
 from advwindow.reports.reading.findings import headline, tally
@@ -199,3 +199,14 @@ def test_drift_without_an_aligned_layer_says_so(study):
 def test_drift_counts_what_the_verdicts_count(study):
     fell = tally(headline(study)).fallen
     assert f"alignment falls significantly in {fell} of them." in drift_words(study).caption
+
+
+def test_captions_without_a_control_are_silent_about_noise(study):
+    attack = headline(study)
+    bare = only(study, replace(attack, layers=attack.layers.filter(pl.col("condition") != "noise")))
+    for tell in (alignment_words, drift_words):
+        assert "oise of the same size" in tell(only(study, attack)).caption
+        assert "oise of the same size" not in tell(bare).caption
+        assert "–" not in tell(bare).caption
+    unknown = only(study, changed(attack, "noise", drift=None))
+    assert "oise of the same size" not in drift_words(unknown).caption
