@@ -46,8 +46,8 @@ def percent(share: float) -> str:
 
 
 def percent_span(low: float, high: float) -> str:
-    """An interval of shares, ``70–97 %``."""
-    return f"{round(100 * low)}–{round(100 * high)} %"
+    """An interval of shares, ``70–97 %``; its ends are told as `percent` tells them, ``>99–100 %``."""
+    return f"{percent(low).removesuffix(' %')}–{percent(high)}"
 
 
 def p_value(value: float | None) -> str:

@@ -34,6 +34,14 @@ def test_percent_keeps_the_ends_for_none_and_all(share, wanted):
     assert text.percent(share) == wanted
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [(0, 0.004, "0–<1 %"), (0.996, 1, ">99–100 %"), (0.004, 0.999, "<1–>99 %"), (0.7, 0.966, "70–97 %")],
+)
+def test_ends_of_an_interval_of_shares_are_told_as_shares_are(low, high, wanted):
+    assert text.percent_span(low, high) == wanted
+
+
 @pytest.mark.parametrize(("p", "wanted"), [(0.0005, "<0.001"), (0.0499, "0.050"), (1.0, "1.000"), (None, "–")])
 def test_p_value(p, wanted):
     assert text.p_value(p) == wanted

@@ -28,7 +28,8 @@ _NAME_WIDTH = 26
 def examples(study: Study) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
     """Rows of example images and the PNG files they show.
 
-    Shown are the headline attack and the successful attack with the smallest median distance.
+    Shown are the headline attack and, of the others that fooled the network on some of these images, the one that
+    changed those least, by the mean square over their pixels.
     """
     attacks = _chosen(study)
     files: dict[str, bytes] = {}
@@ -69,13 +70,15 @@ def amplification(delta: NDArray[np.generic]) -> int:
 
 def _chosen(study: Study) -> list[Attacked]:
     first = headline(study)
-    rest = [attack for attack in study.attacks if attack is not first and attack.summary["successes"]]
-    smallest = min(rest, key=_mean_square, default=None)
-    return [first] if smallest is None else [first, smallest]
+    found = ((attack, _mean_square(attack)) for attack in study.attacks if attack is not first)
+    changes = {attack: change for attack, change in found if change is not None}
+    return [first, *sorted(changes, key=changes.__getitem__)[:1]]
 
 
-def _mean_square(attack: Attacked) -> float:
-    return float(np.square(attack.pictures["delta"].astype(np.float32)).mean())
+def _mean_square(attack: Attacked) -> float | None:
+    """Of what was added to the images it succeeded on; None where there are none."""
+    won = attack.samples["success"].to_numpy()[attack.pictures["index"].astype(int)]
+    return float(np.square(attack.pictures["delta"][won].astype(np.float32)).mean()) if won.any() else None
 
 
 def _attacked(attack: Attacked, place: int, clean: Pixels, *, prefix: str) -> Iterator[tuple[str, bytes]]:

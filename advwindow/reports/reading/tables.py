@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from advwindow.reports.reading.findings import headline, layer_name, tally, worst_layer
+from advwindow.reports.reading.findings import at_layer, headline, layer_name, tally, worst_layer
 from advwindow.reports.reading.wording import CONCEPTS, LOST
 from advwindow.reports.style import MARKS
 from advwindow.reports.text import (
@@ -200,6 +200,9 @@ def _scores(attack: Attacked, layer: str, condition: str) -> dict[str, float]:
 
 
 def _losers_at(attack: Attacked, layer: str) -> set[str]:
+    """Concepts that lost their meaning in a layer; none where it is not aligned with words, as in `losers`."""
+    if at_layer(attack, layer, "attack")["verdict"] == "unanchored":
+        return set()
     rows = attack.concepts.filter(
         (pl.col("layer") == layer) & (pl.col("condition") == "attack") & (pl.col("loss_q") <= LOSER_RATE)
     )

@@ -78,6 +78,29 @@ def test_examples_show_the_strongest_and_the_smallest(study):
     assert all(data.startswith(b"\x89PNG") for data in files.values())
 
 
+def test_the_smallest_change_is_sought_among_images_that_were_fooled(study):
+    """An attack may change images little only because it gave up on them."""
+    first, other = headline(study), study.attacks[0]
+    kept = other.pictures["index"].tolist()
+    fooled = pl.int_range(pl.len()).is_in(kept[1:])
+    delta = other.pictures["delta"].astype(np.float32)
+    idle = delta * 2
+    idle[0] = 0
+    idle = replace(
+        other, title="idle", pictures={**other.pictures, "delta": idle},
+        samples=other.samples.with_columns(success=fooled),
+    )  # fmt: skip
+    some = delta * 1.9
+    some[0] *= 3
+    sure = replace(other, title="sure", pictures={**other.pictures, "delta": some}, samples=idle.samples)
+    never = replace(
+        other, title="never", pictures={**other.pictures, "delta": 0 * delta},
+        samples=other.samples.with_columns(success=~pl.int_range(pl.len()).is_in(kept)),
+    )  # fmt: skip
+    (shown,), _ = examples(replace(study, attacks=(idle, never, first, sure)))
+    assert shown["titles"] == [first.title, "sure"]
+
+
 @pytest.mark.parametrize(("largest", "wanted"), [(8 / 255, 15), (0.0, 1), (0.9, 1), (0.001, 500)])
 def test_amplification_brings_the_largest_difference_near_the_end(largest, wanted):
     delta = np.array([largest, -largest / 2], np.float64)
@@ -141,5 +164,8 @@ def test_losers_of_layers_with_nothing_to_lose_are_not_named(study):
     assert losers(replace(study, attacks=(unanchored,))) == [
         "No single word can be named as having lost its meaning under PGD L∞ 8/255 at a false discovery rate of 10 %."
     ]
+    table = concept_table(replace(study, attacks=(unanchored,)))
+    assert not [cell for row in table["rows"] for cell in row["cells"] if cell["lost"]]
+    assert "Bold" not in table["caption"]
     few = replace(unanchored, summary={**attack.summary, "concepts": 9})
     assert losers(replace(study, attacks=(few,)))[0].endswith("; that needs 10 concepts or more.")
