@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from advwindow.reports.terminal.console import Row
     from advwindow.runs import RunDirectory
 
-_TITLE_WIDTH, _LAYER_WIDTH, _HEADING_WIDTH = 40, 24, 14
+_TITLE_WIDTH, _LAYER_WIDTH, _HEADING_WIDTH = 40, 24, 15
 #: More layers than this are shown only where there is something to lose.
 _MOST_LAYERS = 30
 
@@ -99,8 +99,8 @@ def _attack_row(attack: Attacked) -> Row:
 
 def _layer_table(study: Study, attacks: Sequence[Attacked]) -> Table:
     clean = attacks[0].rows("clean")["alignment"].to_list()
-    # By cell, as two attacks may have the same heading; the clean column is one of numbers here.
-    headings = {"clean ": "clean"} | {attack.spec.cell_id: _heading(attack) for attack in attacks}
+    # By cell, as the clean column is one of numbers here.
+    headings = {"clean ": "clean"} | _headings(study)
     rows: list[Row] = [
         {
             "layer": shorten(printable(study.names[place]), _LAYER_WIDTH),
@@ -138,11 +138,24 @@ def _telling(study: Study) -> list[int]:
     return [place for place in range(len(study.names)) if any(some[place] for some in anchored)]
 
 
+def _headings(study: Study) -> dict[str, str]:
+    """Of the columns, by cell; those that would be the same are numbered in the order of the plan."""
+    plain = {attack.spec.cell_id: _heading(attack) for attack in study.attacks}
+    groups: dict[str, list[str]] = {}
+    for cell, heading in plain.items():
+        groups.setdefault(heading, []).append(cell)
+    return {
+        cell: heading if len(groups[heading]) == 1 else f"{heading}\n[{1 + groups[heading].index(cell)}]"
+        for cell, heading in plain.items()
+    }
+
+
 def _heading(attack: Attacked) -> str:
     spec = attack.spec
     lines = [attack_name(spec.attack), f"{norm_name(spec.norm)} {eps_name(spec.eps)}"]
+    goal = [f"to {spec.target}"] if spec.target else []
     blind = ["oblivious"] if spec.access == "oblivious" else []
-    return "\n".join(shorten(printable(line), _HEADING_WIDTH) for line in lines + blind)
+    return "\n".join(shorten(printable(line), _HEADING_WIDTH) for line in lines + goal + blind)
 
 
 def _cell(attack: Attacked, place: int) -> Text:

@@ -74,6 +74,15 @@ def test_the_strongest_attacks_stay_when_there_is_no_room(run):
     assert "3 weaker attacks left out" in text
 
 
+def test_no_two_columns_have_the_same_heading(tmp_path):
+    told = [("pgd", "linf", "8/255", {"steps": steps}, 0.5) for steps in (5, 40)]
+    shape = Shape(attacks=told, layers=("in", "out"), target="least-likely")
+    run = make_run(tmp_path / "run", shape)
+    lines = printed(print_run, run).splitlines()
+    assert ["to", "least-likely"] * 2 in [line.split() for line in lines]
+    assert ["layer", "clean", "[1]", "[2]"] in [line.split() for line in lines]
+
+
 def test_no_colour_where_it_is_not_wanted(run, monkeypatch):
     assert re.search(r"\x1b\[[0-9;]*3[0-9]", printed(print_run, run, colour=True))
     file = StringIO()
