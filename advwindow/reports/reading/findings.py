@@ -179,6 +179,12 @@ def _fooled(study: Study, attack: Attacked) -> str:
     return f"{told}, as under {alike} of the {others} other attacks." if alike and others > 1 else f"{told}."
 
 
+def fooled(attack: Attacked) -> str:
+    """How many of the attacked images were fooled, for a cell; of a targeted attack, how many reached the target."""
+    aim = " on target" if attack.spec.target else ""
+    return f"{attack.summary['successes']} of {attack.tried}{aim}"
+
+
 def _won(successes: int, tried: int) -> str:
     images = count(tried, "correctly classified image")
     return f"all {images}" if successes == tried else f"{successes or 'none'} of {images}"

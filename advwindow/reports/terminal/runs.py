@@ -8,7 +8,7 @@ import polars as pl
 from rich.text import Text
 
 from advwindow.reports.reading.depth import depth_sentences
-from advwindow.reports.reading.findings import answer, audit_tally, caveats, harm, headline
+from advwindow.reports.reading.findings import answer, audit_tally, caveats, fooled, harm, headline
 from advwindow.reports.reading.studies import read_studies
 from advwindow.reports.style import MARKS
 from advwindow.reports.terminal.console import KEY, STYLES, natural_width, print_fitting, say, say_subject, table_of
@@ -92,7 +92,7 @@ def _attack_row(attack: Attacked) -> Row:
     return {
         "attack": shorten(attack.title, _TITLE_WIDTH),
         "robust accuracy": f"{percent(attack.robust)} ({percent_span(summary['robust_low'], summary['robust_high'])})",
-        "fooled": f"{summary['successes']} of {attack.tried}",
+        "fooled": fooled(attack),
         "median distance": distance(summary["median_distance"], attack.spec.norm),
     }
 

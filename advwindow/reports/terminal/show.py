@@ -9,7 +9,7 @@ import polars as pl
 from rich.text import Text
 
 from advwindow.errors import UserError, did_you_mean
-from advwindow.reports.reading.findings import at_layer, best_layer, headline
+from advwindow.reports.reading.findings import at_layer, best_layer, fooled, headline
 from advwindow.reports.reading.studies import read_studies
 from advwindow.reports.style import MARKS
 from advwindow.reports.terminal.console import (
@@ -131,7 +131,7 @@ def _attack(attack: Attacked, curve: list[float | None], low: float, high: float
         "alignment": line.append_text(_letters(attack, width)),
         "left": number(at_layer(attack, best, "attack")["alignment"]),
         "robust accuracy": f"{percent(attack.robust)} ({percent_span(summary['robust_low'], summary['robust_high'])})",
-        "fooled": f"{summary['successes']} of {attack.tried}",
+        "fooled": fooled(attack),
         "mean drift": signed(area[0] if len(area) else None),
     }
 

@@ -197,7 +197,7 @@ def test_one_attack_that_was_not_tested_on_images(tmp_path):
     titles = [title for _, title in outline(path)]
     assert "True word or wrong word?" not in titles
     assert not any(title.startswith("Semantic half-life") for title in titles)
-    assert "PGD L∞ 8/255 to least-likely fools all 18" in pages(path)[0]
+    assert "PGD L∞ 8/255 to least-likely reaches its target on all 18" in pages(path)[0]
 
 
 def test_a_large_run_stays_readable(tmp_path):

@@ -12,6 +12,7 @@ from advwindow.reports.reading.findings import (
     best_layer,
     caveats,
     details,
+    fooled,
     harm,
     headline,
     places,
@@ -101,6 +102,11 @@ def test_a_targeted_attack_is_told_by_its_targets_and_accuracy_by_itself(study, 
         f"PGD L∞ 4/255 to random reaches its target on {whom} correctly classified images; accuracy falls from 90 % to "
         f"{'0 %' if reached == 18 else '30 %'} (95 % interval 15–52 %)."
     )
+
+
+def test_cells_tell_of_targets_what_they_tell(study):
+    assert fooled(study.attacks[3]) == "18 of 18"
+    assert fooled(targeted(study, reached=3).attacks[0]) == "3 of 18 on target"
 
 
 def test_accuracy_stays_where_no_image_is_misclassified(study):
