@@ -191,7 +191,7 @@ def _name(attack: Attacked, row: dict[str, Any]) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "none" if value is None else percent(value)
+    return "an unknown share" if value is None else percent(value)
 
 
 def _verdicts(attack: Attacked) -> str:
