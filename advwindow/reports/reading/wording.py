@@ -5,8 +5,8 @@ from __future__ import annotations
 #: By the name of what they stand under or above.
 TOLD = {
     "attacks": (
-        "With 95 % intervals; robust: classified correctly and not misclassified under the attack. A targeted attack "
-        "succeeds only where its target is reached. Right: layers by verdict, and layers that fell under noise."
+        "With 95 % intervals; robust: classified correctly, clean and attacked. Right: layers by verdict, and layers "
+        "that fell under noise."
     ),
     "beginnings": (
         "Where in depth meaning begins to break: the first layer that is eroded or collapsed, that is collapsed, and "

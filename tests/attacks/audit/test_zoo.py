@@ -112,6 +112,14 @@ def test_outputs_are_read_as_they_are():
     assert clipped.numbers["clipped"] == pytest.approx(float(max(above, below)), abs=1e-9)
 
 
+@pytest.mark.parametrize(("fault", "verdict"), [("model", "pass"), ("reference", "fail")])
+def test_the_normalisation_of_a_defended_network_is_that_of_the_undefended_one(fault, verdict):
+    images, labels = zoo.photographs(60, seed=2)
+    networks = {"model": zoo.plain(), "reference": zoo.plain()} | {fault: zoo.faulty("no normalisation")}
+    report = audit(networks["model"], images, labels, attack=FGSM(), budget=zoo.BUDGET, reference=networks["reference"])
+    assert report["S12"].verdict == verdict
+
+
 @pytest.mark.parametrize(("name", "right"), [("no normalisation", "ImageNet's"), ("double normalisation", "none")])
 def test_the_normalisation_that_is_missing_or_too_much_is_named(name, right):
     images, labels = zoo.photographs(100, seed=2)
