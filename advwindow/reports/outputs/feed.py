@@ -52,11 +52,12 @@ class Feed:
             patience: seconds to wait at most.
 
         Returns:
-            Cells that were not sent, in the order they were put.
+            Cells that were not sent, in the order of the plan.
         """
         self._queue.put(None)
         self._thread.join(patience)
-        return list(self._left.values())
+        left = set(self._left)
+        return [spec for spec in self._run.specs if spec.cell_id in left]
 
     def _work(self) -> None:
         while (spec := self._queue.get()) is not None:

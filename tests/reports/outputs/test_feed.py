@@ -91,3 +91,10 @@ def test_a_place_that_never_answers_is_not_waited_for(run):
     feed.put(run.specs[0])
     assert feed.close(0.05) == [run.specs[0]]
     answer.set()
+
+
+def test_what_was_not_sent_is_told_in_the_order_of_the_plan(run):
+    feed = Feed(run, Place("Tracker", "--tracker x", Tracker(opens=False).open), lambda _: None)
+    for spec in reversed(run.specs[1:]):
+        feed.put(spec)
+    assert feed.close(PATIENCE) == list(run.specs[1:])
