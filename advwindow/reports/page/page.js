@@ -185,9 +185,17 @@
     bubble.style.top = `${Math.max(4, below ? at.y + 18 : at.y - height - 12)}px`;
     return `${about.layers[layer]}, ${where}: ${rows.map((pair) => pair.join(" ")).join(", ")}`;
   }
+  let again = null; // Tells anew what a key has shown, as the page scrolls beneath it.
   function hush() {
+    again = null;
     bubble.hidden = true;
     all(".guide").forEach((line) => line.setAttribute("visibility", "hidden"));
+  }
+  const leave = () => { if (!again) hush(); };
+  function hold(tell) {
+    const said = tell();
+    again = () => hold(tell);
+    return said;
   }
   for (const view of all(".view[data-study]")) {
     const svg = view.querySelector("svg"), figure = view.closest("figure").dataset.figure;
@@ -218,7 +226,7 @@
     };
     hit.addEventListener("pointermove", locate);
     hit.addEventListener("pointerdown", locate);
-    view.addEventListener("pointerleave", hush);
+    view.addEventListener("pointerleave", leave);
     view.addEventListener("blur", hush);
     view.addEventListener("keydown", (event) => {
       const open = chosen()[study].layers;
@@ -228,7 +236,7 @@
       if (!to) return;
       event.preventDefault();
       const layer = to();
-      if (layer >= 0 && layer < count) spoken.textContent = show(layer);
+      if (layer >= 0 && layer < count) spoken.textContent = hold(() => show(layer));
     });
   }
 
@@ -253,8 +261,8 @@
     for (const cell of all("tbody td", matrix)) {
       cell.tabIndex = -1;
       all("abbr", cell).forEach((abbr) => abbr.removeAttribute("title"));
-      cell.addEventListener("pointerenter", () => { tell(cell); });
-      cell.addEventListener("pointerleave", hush);
+      cell.addEventListener("pointermove", () => { hush(); tell(cell); });
+      cell.addEventListener("pointerleave", leave);
       cell.addEventListener("blur", hush);
       cell.addEventListener("click", () => open(cell));
     }
@@ -272,11 +280,11 @@
       cell.tabIndex = -1;
       next.tabIndex = 0;
       next.focus();
-      spoken.textContent = tell(next);
+      spoken.textContent = hold(() => tell(next));
     });
   }
   makeReachable();
-  window.addEventListener("scroll", hush, { passive: true });
+  window.addEventListener("scroll", () => (again ?? hush)(), { passive: true });
 
   // Where in the contents the reader is ----------------------------------------------------------------------------
   document.querySelector("nav details").open = !window.matchMedia("(max-width: 70rem)").matches;

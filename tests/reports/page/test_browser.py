@@ -281,6 +281,41 @@ def test_keys_are_enough(browser, page):
     assert browser.run("return document.querySelector(':target th').textContent") == "blocks.1"
 
 
+SCROLLED = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+
+
+@pytest.mark.parametrize(
+    ("stop", "key", "told"),
+    [
+        (".matrix td[tabindex='0']", "ArrowDown", "blocks.0\nPGD L∞ 1/255\n"),
+        ("[data-figure=drift] .view:nth-child(4)", "End", "head\nPGD L∞ 8/255\n"),
+    ],
+)
+def test_what_a_key_shows_stays_as_the_page_scrolls(browser, page, stop, key, told):
+    browser.open(page)
+    browser.run("document.querySelector(arguments[0]).focus()", stop)
+    browser.press(key)
+    assert browser.bubble().startswith(told)
+    before = browser.run("return document.querySelector('.bubble').getBoundingClientRect().y")
+    browser.run("window.scrollBy(0, -60)")
+    browser.run(SCROLLED)
+    assert browser.bubble().startswith(told)
+    assert browser.run("return document.querySelector('.bubble').getBoundingClientRect().y") == before + 60
+    browser.press("Escape")
+    browser.run("window.scrollBy(0, 30)")
+    browser.run(SCROLLED)
+    assert browser.bubble() is None
+
+
+def test_what_the_pointer_shows_goes_as_the_page_scrolls(browser, page):
+    browser.open(page)
+    browser.point(".matrix tbody td")
+    assert browser.bubble().startswith("blocks.0\n")
+    browser.run("window.scrollBy(0, 300)")
+    browser.run(SCROLLED)
+    assert browser.bubble() is None
+
+
 def test_names_do_no_harm(browser, tmp_path):
     shape = Shape(
         labels=HOSTILE * 2,
