@@ -94,8 +94,8 @@ class Approach(ABC):
 
     def _look(self, state: State, logits: Tensor) -> Tensor:
         goal = self._goal(state["class"])
-        won = goal.safely_reached(logits)
-        keep_nearest(state, state["point"], self._distance(state), goal.margin(logits), won)
+        margin, won = goal.standing(logits)
+        keep_nearest(state, state["point"], self._distance(state), margin, won)
         state["done"] = state["done"] | (state["age"] >= self.steps)
         return won
 

@@ -137,9 +137,9 @@ class _TanhDescent:
     def _look(self, state: State, point: Tensor, logits: Tensor) -> Tensor:
         """Keep the iterate if it is the nearest so far; stop where due; return the hinge."""
         goal = Goal(state["class"], self.problem.goal.targeted)
-        won = goal.safely_reached(logits, self.settings.kappa)
+        margin, won = goal.standing(logits, self.settings.kappa)
         distance = size(point.double() - state["image"].double(), Norm.L2)
-        keep_nearest(state, point, distance, goal.margin(logits), won)
+        keep_nearest(state, point, distance, margin, won)
         state["age"] = state["age"] + ~state["done"]
         hinge = self._hinge(logits, state["class"])
         self._stop(state, distance.square().float() + state["constant"] * hinge)

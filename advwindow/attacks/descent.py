@@ -15,6 +15,7 @@ from advwindow.attacks.budget import Norm, per_sample, steepest
 from advwindow.attacks.goal import LOSSES, Goal
 from advwindow.attacks.lanes import common_rows
 from advwindow.attacks.record import charge, keep_strongest
+from advwindow.attacks.sight import Sight
 from advwindow.errors import UserError, did_you_mean
 from advwindow.streams import stream
 
@@ -85,6 +86,7 @@ class Descent:
         self.norm = norm
         self.length = schedule.steps + 1
         self.patient = schedule.until == "end"
+        self.sight = Sight(problem, hurried=not self.patient)
 
     def start(self, jobs: Sequence[Job]) -> State:
         """Rows at the clean image, or at a random point of the ball."""
@@ -108,10 +110,10 @@ class Descent:
         goal = Goal(state["class"], self.problem.goal.targeted)
         if final:
             charge(state, forwards=1)
-            self._look(state, goal, self.problem.oracle.logits(state["point"]))
+            self._look(state, goal, self.sight.logits(state, state["point"]))
             return
         charge(state, forwards=1, backwards=1)
-        slope = self.problem.oracle.slope(state["point"], self._loss, state["class"])
+        slope = self.sight.slope(state, state["point"], self._loss, state["class"])
         self._look(state, goal, slope.logits)
         moving = ~state["done"]
         state["zero"] = state["zero"] + (slope.zero & moving)
@@ -124,8 +126,9 @@ class Descent:
 
     def _look(self, state: State, goal: Goal, logits: Tensor) -> None:
         eligible = state["age"] >= (0 if self.schedule.random_start else 1)
-        won = goal.safely_reached(logits)
-        keep_strongest(state, state["point"], goal.margin(logits), won, eligible=eligible)
+        logits = self.sight.sure(state, state["point"], logits)
+        margin, won = goal.standing(logits)
+        keep_strongest(state, state["point"], margin, won, eligible=eligible)
         place, values = state["age"][:, None], goal.loss(logits, self.schedule.loss)[:, None]
         values = torch.where(state["done"][:, None], state["trace"].gather(1, place), values)
         state["trace"] = state["trace"].scatter(1, place, values)

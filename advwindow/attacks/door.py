@@ -20,7 +20,7 @@ from advwindow.attacks.precision import search_precision
 from advwindow.attacks.request import Request
 from advwindow.attacks.traits import probe_traits
 from advwindow.errors import UserError
-from advwindow.models import Classifier, prepare
+from advwindow.models import Classifier, prepare, reduced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,10 +181,12 @@ def _is_random(model: Classifier, images: Tensor) -> bool:
 
 
 def _problem(request: Request, seed: int, batch_size: int | None, *, draws: int) -> Problem:
-    prepared = prepare(request.model, request.images[:IMAGES_TO_TRY])
+    example = request.images[:IMAGES_TO_TRY]
+    prepared = prepare(request.model, example)
+    rough = reduced(prepared, example) if draws == 1 else None
     return Problem(
         prepared,
-        Oracle(prepared, draws=draws),
+        Oracle(prepared, draws=draws, rough=rough),
         request.images,
         request.labels,
         request.goal,

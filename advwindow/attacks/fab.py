@@ -17,6 +17,7 @@ from advwindow.attacks.goal import SAFETY, Goal
 from advwindow.attacks.lanes import Job, JobResult, State, common_rows
 from advwindow.attacks.projections import to_hyperplane
 from advwindow.attacks.record import charge, keep_nearest
+from advwindow.attacks.sight import Sight
 from advwindow.errors import UserError
 from advwindow.streams import stream
 
@@ -32,6 +33,8 @@ _REACH = {Norm.LINF: 0.3, Norm.L2: 1.0, Norm.L1: 5.0}
 #: Forward passes of the final search, and how far beyond the expected boundary each of them looks, as a share of the
 #: rest of the way.
 _SEARCH_STEPS, _BEYOND = 3, 0.05
+#: How much longer than the largest epsilon a success may be for the final search to be of use.
+_SHORTENED = 1.1
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,10 @@ class FAB:
         if self.until == "success" and any(budget.minimal for budget in budgets):
             raise UserError("until = 'success' needs an epsilon", got="none", fix="give eps, or leave out until")
         values = [budget.value for budget in budgets]
-        search = _BoundaryWalk(problem, self, norm, enough=min(values) if self.until == "success" else -math.inf)
-        chain = _Chains(problem, self, reach=_REACH[norm] if math.inf in values else max(values), search=search)
+        reach = _REACH[norm] if math.inf in values else max(values)
+        enough = min(values) if self.until == "success" else -math.inf
+        search = _BoundaryWalk(problem, self, norm, enough=enough, reach=reach)
+        chain = _Chains(problem, self, reach=reach, search=search)
         found = smallest(problem, [Budget(norm, MINIMAL)], search, chain)[0]
         found = _shortened(problem, found._replace(forwards=found.forwards + chain.extra))
         return [cut_to_budget(problem.images, found, budget) for budget in budgets]
@@ -131,13 +136,15 @@ class _BoundaryWalk:
     a success, could serve the next gradient too if the point were not: but nearly all of them are.
     """
 
-    def __init__(self, problem: Problem, settings: FAB, norm: Norm, *, enough: float) -> None:
+    def __init__(self, problem: Problem, settings: FAB, norm: Norm, *, enough: float, reach: float) -> None:
         self.problem = problem
         self.settings = settings
         self.norm = norm
         self.enough = enough
         self.length = settings.steps
         self.patient = settings.until == "end"
+        self.reach = reach
+        self.sight = Sight(problem, hurried=not self.patient)
 
     def start(self, jobs: Sequence[Job]) -> State:
         """Rows at the clean image, or at a random point."""
@@ -159,7 +166,7 @@ class _BoundaryWalk:
         del final  # every step needs its gradient
         charge(state, forwards=2, backwards=1)
         rows = state["class"], state["label"], state["target"]
-        slope = self.problem.oracle.slope(state["point"], self._gap, *rows)
+        slope = self.sight.slope(state, state["point"], self._gap, *rows)
         point = self._onto_boundary(state, slope.gradient, self._gap(slope.logits, *rows))
         working = ~state["done"]
         state["zero"] = state["zero"] + (slope.zero & working)
@@ -173,11 +180,12 @@ class _BoundaryWalk:
         )
 
     def _look(self, state: State, point: Tensor) -> Tensor:
-        logits = self.problem.oracle.logits(point)
-        goal = Goal(state["class"], self.problem.goal.targeted)
-        won = goal.safely_reached(logits)
         distance = size(point.double() - state["image"].double(), self.norm)
-        keep_nearest(state, point, distance, goal.margin(logits), won)
+        within = distance <= _SHORTENED * self.reach
+        logits = self.sight.sure(state, point, self.sight.logits(state, point), within)
+        goal = Goal(state["class"], self.problem.goal.targeted)
+        margin, won = goal.standing(logits)
+        keep_nearest(state, point, distance, margin, won)
         return won
 
     def _gap(self, logits: Tensor, classes: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
@@ -218,11 +226,15 @@ def _shortened(problem: Problem, found: Candidates) -> Candidates:
     """The final search: successes moved back toward their images as far as they stay so."""
     spans = [slice(start, start + problem.lanes) for start in range(0, len(problem.images), problem.lanes)]
     parts = [_search_back(problem, span, found.images[span], found.claimed[span]) for span in spans]
-    return found._replace(images=torch.cat(parts), forwards=found.forwards + _SEARCH_STEPS + 2)
+    images, claimed = (torch.cat(column) for column in zip(*parts, strict=True))
+    return found._replace(images=images, claimed=claimed, forwards=found.forwards + _SEARCH_STEPS + 2)
 
 
-def _search_back(problem: Problem, span: slice, found: Tensor, claimed: Tensor) -> Tensor:
-    """Secant steps between an image and its adversarial example, both ends drawing nearer to the boundary."""
+def _search_back(problem: Problem, span: slice, found: Tensor, claimed: Tensor) -> tuple[Tensor, Tensor]:
+    """Secant steps between an image and its adversarial example, both ends drawing nearer to the boundary.
+
+    Images, and which claims hold: one beyond reach may rest on reduced precision.
+    """
     goal = Goal(problem.goal.classes[span], problem.goal.targeted)
     safe, success = problem.images[span], found
     short = goal.shortfall(problem.oracle.logits(safe))
@@ -235,4 +247,5 @@ def _search_back(problem: Problem, span: slice, found: Tensor, claimed: Tensor) 
         won = value < 0
         safe, short = torch.where(per_sample(won, found), safe, point), torch.where(won, short, value)
         success, beyond = torch.where(per_sample(won, found), point, success), torch.where(won, value, beyond)
-    return torch.where(per_sample(claimed.to(found.device), found), success, found)
+    claimed = claimed & (beyond < 0).to(claimed.device)
+    return torch.where(per_sample(claimed.to(found.device), found), success, found), claimed

@@ -55,13 +55,21 @@ class Goal:
     def shortfall(self, logits: Tensor, kappa: float = 0.0) -> Tensor:
         """``(N,)`` in logits: margin missing to confidence `kappa` and a little more than rounding can take back."""
         margin = self.margin(logits)
-        own = logits.gather(1, self.classes[:, None]).squeeze(1).detach()
-        other = own - margin.detach() if not self.targeted else own + margin.detach()
-        return margin + kappa + SAFETY * torch.maximum(own.abs(), other.abs())
+        return margin + kappa + self._rounding(logits, margin)
 
     def safely_reached(self, logits: Tensor, kappa: float = 0.0) -> Tensor:
         """``(N,)`` bool: no shortfall."""
         return self.shortfall(logits, kappa) < 0
+
+    def standing(self, logits: Tensor, kappa: float = 0.0) -> tuple[Tensor, Tensor]:
+        """`margin` and `safely_reached` at once."""
+        margin = self.margin(logits)
+        return margin, margin + kappa + self._rounding(logits, margin) < 0
+
+    def _rounding(self, logits: Tensor, margin: Tensor) -> Tensor:
+        own = logits.gather(1, self.classes[:, None]).squeeze(1).detach()
+        other = own - margin.detach() if not self.targeted else own + margin.detach()
+        return SAFETY * torch.maximum(own.abs(), other.abs())
 
     def loss(self, logits: Tensor, kind: str) -> Tensor:
         """``(N,)`` loss that the attack descends, one value per sample, never reduced over the batch.

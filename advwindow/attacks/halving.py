@@ -13,6 +13,7 @@ from advwindow.attacks.goal import Goal, targeted_dlr
 from advwindow.attacks.lanes import common_rows
 from advwindow.attacks.projections import largest_where
 from advwindow.attacks.record import charge, keep_strongest
+from advwindow.attacks.sight import Sight
 from advwindow.streams import stream
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Halving:
         self.norm = norm
         self.length = settings.steps + 1
         self.patient = settings.until == "end"
+        self.sight = Sight(problem, hurried=not self.patient)
         places = checkpoints(settings.steps)
         intervals = torch.zeros(self.length)
         intervals[list(places)] = torch.tensor([b - a for a, b in zip((0, *places), places, strict=False)]).float()
@@ -101,13 +103,11 @@ class Halving:
         rows = state["class"], state["label"], state["target"]
         if final:
             charge(state, forwards=1)
-            logits = self.problem.oracle.logits(state["point"])
-            self._look(state, logits, self._loss(logits, *rows))
+            self._look(state, self.sight.logits(state, state["point"]))
             return
         charge(state, forwards=1, backwards=1)
-        slope = self.problem.oracle.slope(state["point"], self._loss, *rows)
-        loss = self._loss(slope.logits, *rows)
-        self._look(state, slope.logits, loss)
+        slope = self.sight.slope(state, state["point"], self._loss, *rows)
+        loss = self._look(state, slope.logits)
         moving = ~state["done"]
         state["zero"] = state["zero"] + (slope.zero & moving)
         state["nonfinite"] = state["nonfinite"] + (slope.nonfinite & moving)
@@ -121,15 +121,19 @@ class Halving:
             return targeted_dlr(logits, labels, targets)
         return Goal(classes, self.problem.goal.targeted).loss(logits, self.settings.loss)
 
-    def _look(self, state: State, logits: Tensor, loss: Tensor) -> None:
+    def _look(self, state: State, logits: Tensor) -> Tensor:
+        """Note what the iterates are worth; their losses ``(L,)``."""
+        logits = self.sight.sure(state, state["point"], logits)
+        loss = self._loss(logits, state["class"], state["label"], state["target"])
         goal = Goal(state["class"], self.problem.goal.targeted)
-        won = goal.safely_reached(logits)
-        keep_strongest(state, state["point"], goal.margin(logits), won, eligible=self._eligible(state))
+        margin, won = goal.standing(logits)
+        keep_strongest(state, state["point"], margin, won, eligible=self._eligible(state))
         place = state["age"][:, None]
         values = torch.where(state["done"][:, None], state["trace"].gather(1, place), loss[:, None])
         state["trace"] = state["trace"].scatter(1, place, values)
         over = state["age"] >= self.length - 1
         state["done"] = state["done"] | over | (state["won"] if self.settings.until == "success" else over)
+        return loss
 
     def _note_lowest(self, state: State, loss: Tensor, gradient: Tensor) -> None:
         lower = loss < state["lowest loss"]

@@ -113,6 +113,7 @@ def common_rows(samples: Tensor) -> State:
         "won": zeros.bool(),
         "done": zeros.bool(),
         "silent": zeros.bool(),
+        "near": zeros.bool(),
         "age": zeros,
         "first": zeros - 1,
         "zero": zeros,

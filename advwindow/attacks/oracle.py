@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from advwindow.models import Classifier
+    from advwindow.models import Classifier, Reduced
 
 Answer = TypeVar("Answer")
 
@@ -41,11 +41,18 @@ class Oracle:
         model: frozen: only the gradient of the input is computed.
         draws: passes that are averaged; more than one for networks that draw at random (expectation over
             transformation: Athalye et al. 2018, arXiv 1707.07397).
+        rough: the same network in reduced precision, where that is faster.
+
+    Attributes:
+        rough: asks that network; None where there is none.
+        deviation: how far it is off, as `Reduced` says; 0 without it.
     """
 
-    def __init__(self, model: Classifier, *, draws: int = 1) -> None:
+    def __init__(self, model: Classifier, *, draws: int = 1, rough: Reduced | None = None) -> None:
         self.model = model
         self.draws = draws
+        self.rough = None if rough is None else Oracle(rough.model)
+        self.deviation = 0.0 if rough is None else rough.deviation
         self.largest_batch: int | None = None
 
     def logits(self, images: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from advwindow.attacks.budget import Norm
 from advwindow.attacks.goal import Goal
 from advwindow.attacks.lanes import common_rows
 from advwindow.attacks.record import charge, keep_strongest
+from advwindow.attacks.sight import Sight
 from advwindow.streams import stream
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class _RandomSquares(ABC):
         self.settings = settings
         self.length = settings.queries
         self.patient = settings.until == "end"
+        self.sight = Sight(problem, hurried=not self.patient)
         self.channels, self.height, self.width = problem.images.shape[1:]
         device = problem.images.device
         self.rows = torch.arange(self.height, device=device)
@@ -89,9 +91,9 @@ class _RandomSquares(ABC):
         """Ask about one proposal of every lane and keep it where it is better."""
         goal = Goal(state["class"], self.problem.goal.targeted)
         points = self.proposal(state, self.sides[state["age"].clamp(max=self.length - 1)])
-        logits = self.problem.oracle.logits(points)
+        logits = self.sight.sure(state, points, self.sight.logits(state, points))
         charge(state, forwards=1)
-        keep_strongest(state, points, goal.margin(logits), goal.safely_reached(logits))
+        keep_strongest(state, points, *goal.standing(logits))
         state["silent"] = torch.zeros_like(state["silent"])  # a search that returns to its best loses no success
         over = state["age"] >= self.length - 1
         state["done"] = state["done"] | over | (state["won"] if self.settings.until == "success" else over)

@@ -4,12 +4,14 @@ from advwindow.models.classifier import Classifier, evaluating
 from advwindow.models.layers import LayerInfo, default_layers, first_tensor, select_layers, trace_layers
 from advwindow.models.loaders import load_model, model_refs
 from advwindow.models.prepare import in_fast_format, memory_formats, prepare, recall_memory_formats
+from advwindow.models.reduced import Reduced, reduced
 from advwindow.models.residual import ResidualNet
 from advwindow.models.trained import channel_statistics, trained_bytes, untrained
 
 __all__ = [
     "Classifier",
     "LayerInfo",
+    "Reduced",
     "ResidualNet",
     "channel_statistics",
     "default_layers",
@@ -21,6 +23,7 @@ __all__ = [
     "model_refs",
     "prepare",
     "recall_memory_formats",
+    "reduced",
     "select_layers",
     "trace_layers",
     "trained_bytes",

@@ -8,7 +8,7 @@ import torch
 from scipy.optimize import linprog
 from torch import nn
 
-from advwindow.attacks import Status, make_budgets, perform
+from advwindow.attacks import Status, make_budgets, perform, projections
 from advwindow.attacks.budget import Norm
 from advwindow.attacks.fab import FAB, _BoundaryWalk
 from advwindow.errors import UserError
@@ -334,6 +334,7 @@ def test_the_host_never_waits_within_a_step(norm, monkeypatch):
         steps.append(final)
 
     monkeypatch.setattr(_BoundaryWalk, "step", watched)
+    monkeypatch.setattr(projections, "AT_HAND", frozenset())
     model, x = conv(), images(2)
     fab(model, x, labelled(model, x), norm=norm, steps=3, targets=1)
     assert steps == [False, False, True]

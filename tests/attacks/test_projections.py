@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import linprog
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from advwindow.attacks import projections
 from advwindow.attacks.budget import Norm
 from advwindow.attacks.projections import onto_l0_ball, onto_l1_ball, to_hyperplane
 
@@ -236,7 +237,29 @@ class NoWaiting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_the_host_never_waits():
+@pytest.mark.parametrize("norm", [Norm.LINF, Norm.L2])
+def test_newton_and_bisection_agree(norm, monkeypatch):
+    points = torch.rand(40, 3, 6, 6)
+    points[:20] = points[:20].round()
+    normals = torch.randn(points.shape) * torch.rand(points.shape) ** 4
+    normals[7] = 0
+    values = torch.linspace(-3, 3, 40).sign() * torch.logspace(-6, 4, 40)
+    newton = to_hyperplane(points, normals, values, norm)
+    monkeypatch.setattr(projections, "AT_HAND", frozenset())
+    bisection = to_hyperplane(points, normals, values, norm)
+    assert torch.allclose(newton, bisection, rtol=1e-6, atol=0)
+
+
+def test_newton_passes_many_breakpoints():
+    strength = torch.logspace(0, -18, 200).reshape(1, 200)
+    points = 1 - torch.logspace(-6, 0, 200).reshape(1, 200)
+    values = (strength * (1 - points)).sum(1) * -0.999999
+    shift = to_hyperplane(points, strength, values, Norm.L2)
+    assert torch.allclose((strength * shift).sum(1), -values, rtol=1e-5)
+
+
+def test_the_host_never_waits(monkeypatch):
+    monkeypatch.setattr(projections, "AT_HAND", frozenset())
     points, normals = torch.rand(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
     values, radius = torch.ones(2), torch.ones(2).double()
     with NoWaiting():

@@ -1,0 +1,98 @@
+"""How a search in a hurry looks at the network: roughly where the boundary is far, exactly where it is near.
+
+A search that stops at the first success spends most of its passes on samples that withstand it, far from the boundary.
+There a copy in reduced precision is asked, which is faster and leads the same way. As soon as a lane comes near the
+boundary, the same point is asked again in float32, and so is every later point of that lane. Hence no success rests on
+reduced precision, and none that is within its error of the boundary is overlooked because of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+
+from advwindow.attacks.goal import Goal
+from advwindow.attacks.oracle import Slope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from advwindow.attacks.door import Problem
+    from advwindow.attacks.lanes import State
+    from advwindow.attacks.oracle import Oracle
+
+Answer = TypeVar("Answer", bound=tuple["Tensor", ...])
+
+#: Deviations of the rough copy (as measured on clean images) within which the boundary counts as near.
+NEAR = 10
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a search asks, lane by lane; row ``near`` of its state says how.
+
+    Attributes:
+        problem: whose network is asked.
+        hurried: whether the search stops at a success; others are always answered exactly.
+    """
+
+    problem: Problem
+    hurried: bool
+
+    def logits(self, state: State, points: Tensor) -> Tensor:
+        """Logits ``(L, K)`` of the lanes' points ``(L, C, H, W)``: to be believed once they are `sure`."""
+
+        def ask(oracle: Oracle, lanes: Tensor | slice) -> tuple[Tensor]:
+            return (oracle.logits(points[lanes]),)
+
+        return self._ask(state, ask)[0]
+
+    def slope(self, state: State, points: Tensor, loss: Callable[..., Tensor], *rows: Tensor) -> Slope:
+        """Logits, to be believed once they are `sure`, and gradients at the lanes' points."""
+
+        def ask(oracle: Oracle, lanes: Tensor | slice) -> Slope:
+            return oracle.slope(points[lanes], loss, *(row[lanes] for row in rows))
+
+        return Slope(*self._ask(state, ask))
+
+    def sure(self, state: State, points: Tensor, logits: Tensor, matters: Tensor | None = None) -> Tensor:
+        """The same logits, but exact for lanes that have come near the boundary with them; these pay another pass.
+
+        Args:
+            state: the rows, of which ``near`` and ``forwards`` are replaced.
+            points: ``(L, C, H, W)`` what was asked.
+            logits: ``(L, K)`` what was answered.
+            matters: ``(L,)`` bool: where a success would count at all; everywhere without it.
+        """
+        if self._rough is None:
+            return logits
+        margin = Goal(state["class"], self.problem.goal.targeted).margin(logits)
+        reach = NEAR * self.problem.oracle.deviation * (logits.amax(1) - logits.amin(1))
+        came = ~(margin > reach) & ~(state["near"] | state["done"])
+        lanes = (came if matters is None else came & matters).nonzero().squeeze(1)
+        if not len(lanes):
+            return logits
+        state["near"] = state["near"].index_fill(0, lanes, 1)
+        state["forwards"] = state["forwards"].index_add(0, lanes, torch.ones_like(lanes))
+        return logits.index_copy(0, lanes, self.problem.oracle.logits(points[lanes]))
+
+    @property
+    def _rough(self) -> Oracle | None:
+        return self.problem.oracle.rough if self.hurried else None
+
+    def _ask(self, state: State, ask: Callable[[Oracle, Tensor | slice], Answer]) -> tuple[Tensor, ...]:
+        exact, rough, everywhere = self.problem.oracle, self._rough, slice(None)
+        if rough is None or bool(state["near"].all()):
+            return ask(exact, everywhere)
+        near, far = (lanes.nonzero().squeeze(1) for lanes in (state["near"], ~state["near"]))
+        return _joined((near, ask(exact, near)), (far, ask(rough, far))) if len(near) else ask(rough, everywhere)
+
+
+def _joined(*parts: tuple[Tensor, tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Answers for some lanes each, put into the order of the lanes."""
+    order = torch.cat([lanes for lanes, _ in parts]).argsort()
+    return tuple(torch.cat(column)[order] for column in zip(*(answer for _, answer in parts), strict=True))
