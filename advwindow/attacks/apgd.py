@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from advwindow.attacks.boards import Until, check_until, fixed_budget
+from advwindow.attacks.boards import Until, check_until, fixed_budget, second_looks
 from advwindow.attacks.budget import Norm
 from advwindow.attacks.door import Cost
 from advwindow.attacks.goal import LOSSES
@@ -75,7 +75,7 @@ class APGD:
         ranked = self.loss == TARGETED_DLR
         starts = self.restarts * (self.targets if ranked else 1)
         steps = self.steps + (2 if norm is Norm.L1 else 0)
-        return Cost(starts * (steps + 1) + ranked, starts * steps)
+        return Cost(starts * (steps + 1 + second_looks(self.until)) + ranked, starts * steps)
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """The strongest example found for every sample at every budget.

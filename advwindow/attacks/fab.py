@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from advwindow.attacks.apgd import ranked_classes
-from advwindow.attacks.boards import Until, check_until, cut_to_budget, smallest
+from advwindow.attacks.boards import Until, check_until, cut_to_budget, second_looks, smallest
 from advwindow.attacks.budget import MINIMAL, Budget, Norm, per_sample, size
 from advwindow.attacks.door import Cost
 from advwindow.attacks.goal import SAFETY, Goal
@@ -82,8 +82,9 @@ class FAB:
 
     def cost(self) -> Cost:
         """Most passes that one sample can cost, whatever the budgets."""
-        steps = self.steps * self.restarts * self.targets
-        return Cost(2 * steps + 1 + _SEARCH_STEPS + 2, steps)
+        jobs = self.restarts * self.targets
+        again = second_looks(self.until) * jobs
+        return Cost(2 * self.steps * jobs + again + 1 + _SEARCH_STEPS + 2, self.steps * jobs)
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """The smallest perturbation found; at a fixed epsilon, cut to its ball where larger.

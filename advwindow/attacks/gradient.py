@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advwindow.attacks.boards import Until, fixed_budget
+from advwindow.attacks.boards import Until, fixed_budget, second_looks
 from advwindow.attacks.budget import Norm, parse_eps
 from advwindow.attacks.descent import Decay, Descent, Schedule
 from advwindow.attacks.door import Cost
@@ -76,7 +76,7 @@ class BIM:
 
     def cost(self) -> Cost:
         """Most passes that one sample can cost at one budget."""
-        return Cost(self.steps + 1, self.steps)
+        return _cost(self.schedule)
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """The strongest example found for every sample at every budget."""
@@ -117,7 +117,7 @@ class MIFGSM:
 
     def cost(self) -> Cost:
         """Most passes that one sample can cost at one budget."""
-        return Cost(self.steps + 1, self.steps)
+        return _cost(self.schedule)
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """The strongest example found for every sample at every budget."""
@@ -174,11 +174,15 @@ class PGD:
 
     def cost(self) -> Cost:
         """Most passes that one sample can cost at one budget."""
-        return Cost((self.steps + 1) * self.restarts, self.steps * self.restarts)
+        return _cost(self.schedule, restarts=self.restarts)
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """The strongest example found for every sample at every budget."""
         return _descend(problem, budgets, self.schedule, restarts=self.restarts)
+
+
+def _cost(schedule: Schedule, *, restarts: int = 1) -> Cost:
+    return Cost((schedule.steps + 1 + second_looks(schedule.until)) * restarts, schedule.steps * restarts)
 
 
 def _length(size: str | float | None) -> float | None:

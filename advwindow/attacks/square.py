@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advwindow.attacks.boards import Until, check_until, fixed_budget
+from advwindow.attacks.boards import Until, check_until, fixed_budget, second_looks
 from advwindow.attacks.budget import Norm
 from advwindow.attacks.door import Cost
 from advwindow.attacks.lanes import Job
@@ -57,7 +57,7 @@ class Square:
 
     def cost(self) -> Cost:
         """Most passes that one sample can cost at one budget."""
-        return Cost(self.queries * self.restarts, 0)
+        return Cost((self.queries + second_looks(self.until)) * self.restarts, 0)
 
     def __call__(self, problem: Problem, budgets: Sequence[Budget]) -> list[Candidates]:
         """Search every sample at every budget; raises `UserError` for other norms than Linf and L2."""

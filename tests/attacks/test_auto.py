@@ -224,7 +224,8 @@ def test_a_sample_that_withstands_everything_costs_what_its_stages_cost(norm):
     assert out.withstood() == 4
     assert bool((out.backwards == sum(cost.backwards for cost in costs)).all())
     assert bool((out.forwards <= most).all())
-    assert bool((out.forwards >= most - 5).all()), "only the end of fab may cost less"
+    second_looks = sum(max(stage.targets, 1) for stage in SMALL.stages(Norm(norm)))
+    assert bool((out.forwards >= most - 5 - second_looks).all()), "only the end of fab may cost less besides"
     assert out.trace.shape[1] >= 9
 
 
