@@ -51,10 +51,9 @@ def reduced(model: Classifier, example: Tensor) -> Reduced | None:
     twin.module = _Halved(twin.module)
     with torch.no_grad():
         expected = model(example)
-        try:
-            found = twin(example)
-        except (RuntimeError, TypeError, ValueError, UserError):  # it makes float32 tensors of its own, say
-            return None
+    found = _answers(twin, example)
+    if found is None:
+        return None
     reach = (expected.amax(1) - expected.amin(1)).clamp_min(torch.finfo(torch.float32).tiny)
     deviation = float(((found - expected).abs().amax(1) / reach).max())
     return Reduced(twin, deviation) if deviation <= FARTHEST else None
@@ -63,6 +62,19 @@ def reduced(model: Classifier, example: Tensor) -> Reduced | None:
 def processor_has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 without converting (AVX-512 BF16, which AMX machines have too)."""
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def _answers(model: Classifier, example: Tensor) -> Tensor | None:
+    """Logits, if gradients can be had too."""
+    point = example.detach().clone().requires_grad_()
+    try:
+        with torch.enable_grad():
+            logits: Tensor = model(point)
+        if logits.requires_grad:
+            torch.autograd.grad(logits.sum(), point, allow_unused=True)
+    except (RuntimeError, AttributeError, TypeError, ValueError, UserError):  # it makes float32 tensors of its own, say
+        return None
+    return logits.detach()
 
 
 class _Halved(nn.Module):

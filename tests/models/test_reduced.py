@@ -88,14 +88,31 @@ class OwnTensors(nn.Module):
         return x.flatten(1) @ torch.ones(x[0].numel(), 3)
 
 
+class StubbornGradient(nn.Module):
+    """Its gradient is float32 whatever it is asked."""
+
+    class Same(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient @ torch.eye(gradient.shape[-1])
+
+    def forward(self, x):
+        return self.Same.apply(x).mean((2, 3))
+
+
 @pytest.mark.parametrize(
     "net",
     [
         nn.Sequential(nn.Conv2d(3, 6, 3, groups=3), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
         Cancelling(),
         OwnTensors(),
+        StubbornGradient(),
     ],
-    ids=["grouped", "cancelling", "own tensors"],
+    ids=["grouped", "cancelling", "own tensors", "stubborn gradient"],
 )
 def test_networks_that_gain_nothing_or_lose_too_much(net):
     assert reduced(frozen(net), images()) is None
