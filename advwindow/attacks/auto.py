@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -12,6 +12,7 @@ from advwindow.attacks.apgd import APGD, count_classes
 from advwindow.attacks.budget import Norm
 from advwindow.attacks.door import Candidates, Cost
 from advwindow.attacks.fab import FAB
+from advwindow.attacks.sight import NEAR
 from advwindow.attacks.square import Square
 from advwindow.errors import UserError
 
@@ -173,6 +174,12 @@ class AutoQuick(Cascade):
         return (*_apgd_stages(self.steps, 1, self.targets), *_square_stage(self.queries, norm))
 
 
+class _LastSquare(Square):
+    """Gradients went before: hardly a sample is left that finer comparisons could break, but most passes are spent."""
+
+    nearness: ClassVar[int] = NEAR
+
+
 def _apgd_stages(steps: int, restarts: int, targets: int) -> tuple[Stage, Stage]:
     return (
         Stage("apgd-ce", APGD(steps=steps, restarts=restarts, loss="ce", until="success")),
@@ -185,7 +192,7 @@ def _apgd_stages(steps: int, restarts: int, targets: int) -> tuple[Stage, Stage]
 
 
 def _square_stage(queries: int, norm: Norm) -> tuple[Stage, ...]:
-    return () if norm is Norm.L1 else (Stage("square", Square(queries=queries, p_init=0.8, until="success")),)
+    return () if norm is Norm.L1 else (Stage("square", _LastSquare(queries=queries, p_init=0.8, until="success")),)
 
 
 def _run(problem: Problem, budgets: Sequence[Budget], stages: Sequence[Stage]) -> list[Candidates]:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer", bound=tuple["Tensor", ...])
 
-#: Deviations of the rough copy (as measured on clean images) within which the boundary counts as near.
-NEAR = 10
+#: Deviations of the rough copy (as measured on clean images) within which the boundary counts as near; and for searches
+#: that compare points whose margins hardly differ.
+NEAR, NEAR_FOR_COMPARISONS = 10, 20
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,12 @@ class Sight:
     Attributes:
         problem: whose network is asked.
         hurried: whether the search stops at a success; others are always answered exactly.
+        nearness: deviations within which the boundary counts as near.
     """
 
     problem: Problem
     hurried: bool
+    nearness: int = NEAR
 
     def logits(self, state: State, points: Tensor) -> Tensor:
         """Logits ``(L, K)`` of the lanes' points ``(L, C, H, W)``: to be believed once they are `sure`."""
@@ -71,7 +74,7 @@ class Sight:
         if self._rough is None:
             return logits
         margin = Goal(state["class"], self.problem.goal.targeted).margin(logits)
-        reach = NEAR * self.problem.oracle.deviation * (logits.amax(1) - logits.amin(1))
+        reach = self.nearness * self.problem.oracle.deviation * (logits.amax(1) - logits.amin(1))
         came = ~(margin > reach) & ~(state["near"] | state["done"])
         lanes = (came if matters is None else came & matters).nonzero().squeeze(1)
         if not len(lanes):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from advwindow.attacks.boards import Until, check_until, fixed_budget, second_looks
 from advwindow.attacks.budget import Norm
 from advwindow.attacks.door import Cost
 from advwindow.attacks.lanes import Job
+from advwindow.attacks.sight import NEAR_FOR_COMPARISONS
 from advwindow.attacks.squares import L2Squares, LinfSquares
 from advwindow.errors import UserError
 
@@ -47,6 +48,8 @@ class Square:
     restarts: int = 1
     rescale_schedule: bool = False
     until: Until = "success"
+
+    nearness: ClassVar[int] = NEAR_FOR_COMPARISONS
 
     def __post_init__(self) -> None:
         if self.queries < 1 or self.restarts < 1:

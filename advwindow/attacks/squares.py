@@ -36,6 +36,9 @@ class Schedule(Protocol):
     @property
     def until(self) -> Until: ...  # noqa: D102 - said above
 
+    @property
+    def nearness(self) -> int: ...  # noqa: D102 - said above
+
     def share(self, proposal: int) -> float:
         """Share of the pixels that a proposal changes."""
         ...
@@ -54,7 +57,7 @@ class _RandomSquares(ABC):
         self.settings = settings
         self.length = settings.queries
         self.patient = settings.until == "end"
-        self.sight = Sight(problem, hurried=not self.patient)
+        self.sight = Sight(problem, hurried=not self.patient, nearness=settings.nearness)
         self.channels, self.height, self.width = problem.images.shape[1:]
         device = problem.images.device
         self.rows = torch.arange(self.height, device=device)

@@ -12,7 +12,7 @@ from advwindow.attacks.door import Problem
 from advwindow.attacks.goal import Goal
 from advwindow.attacks.lanes import common_rows
 from advwindow.attacks.oracle import Oracle
-from advwindow.attacks.sight import NEAR, Sight
+from advwindow.attacks.sight import NEAR, NEAR_FOR_COMPARISONS, Sight
 from advwindow.models import Reduced
 
 from .nets import conv, images, labelled, linear
@@ -93,6 +93,13 @@ def test_lanes_that_come_near_are_asked_again_and_stay_near():
     assert torch.equal(again[:3], logits[:3])
     assert state["forwards"].tolist() == [1, 1, 0, 1]
     assert exact.asked == [3]
+
+
+def test_some_searches_count_the_boundary_as_near_earlier():
+    points = lanes(1.5 * NEAR * 0.01 * 6.5, 3 * NEAR * 0.01 * 8)
+    sight, state, *_ = setting(points)
+    dataclasses.replace(sight, nearness=NEAR_FOR_COMPARISONS).sure(state, points, sight.logits(state, points))
+    assert state["near"].tolist() == [True, False]
 
 
 def test_lanes_that_are_done_or_do_not_matter_are_not_asked_again():

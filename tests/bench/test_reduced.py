@@ -84,3 +84,20 @@ def test_as_many_images_fall(network, kept, monkeypatch):
             weaker += [(name, eps)] if statistics.mean(changes) > LUCK * error else []
     print(f"  mean difference {statistics.mean(differences):+.3f} images")
     assert not weaker
+
+
+def test_auto_on_the_shipped_network(monkeypatch):
+    model, (images, labels) = load_model("sample:cifar10-robust"), pixels("test", 3)
+    door, found = sys.modules["advwindow.attacks.door"], {}
+
+    def attacked(title, make):
+        monkeypatch.setattr(door, "reduced", make)
+        found[title] = aw.attacks.auto(model, images, labels, eps="8/255")
+
+    makes = {"float32": lambda *_: None, "bfloat16": reduced}
+    timings = contest(
+        {title: functools.partial(attacked, title, make) for title, make in makes.items()}, rounds=1, warm_up=False
+    )
+    report(f"auto, {len(images)} images, shipped robust network", timings, {})
+    print(f"  {ratio(timings, 'bfloat16', 'float32'):.2f} times as fast, {found['bfloat16'].withstood()} images stand")
+    assert found["bfloat16"].success.tolist() == found["float32"].success.tolist()

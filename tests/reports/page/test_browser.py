@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import urllib.request
 
 import pytest
 
+from advwindow.attacks.audit import Audit, Finding, codes
 from advwindow.reports import write_html
 from advwindow.reports.reading import content
 from tests.reports.document.test_pdf import HOSTILE
@@ -346,6 +348,33 @@ def test_a_comparison_in_front_stops_nothing(browser, tmp_path):
     assert browser.shown("#told")[0].startswith(f"Shown: 1 of {len(layers)} layers, 2 of 2 attacks;")
     browser.point("[data-figure=drift] .view .hit", x=0.01)
     assert browser.bubble().startswith(layers[0])
+
+
+#: Words of the audit whose lines are more than one high, so broken in the middle.
+BROKEN = """
+return [...document.querySelectorAll('#audit-0 td .found')]
+  .filter((e) => e.getBoundingClientRect().height > 1.6 * parseFloat(getComputedStyle(e).fontSize) + 4)
+  .map((e) => e.textContent);
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_audited_run_can_be_read(browser, tmp_path, theme):
+    run = make_run(tmp_path / "run", Shape(attacks=ATTACKS[2:4]))
+    verdicts = itertools.cycle(("pass", "warn", "fail", "skipped"))
+    findings = tuple(Finding(code, next(verdicts), {}, f"what {code} saw " * 9, "do better " * 9) for code in codes())
+    for spec in run.done():
+        run.save_audit(spec, Audit("net", spec.attack, spec.condition, "full", 18, findings).to_dict())
+    page = write_html(run, tmp_path / "x.html")
+    for width in (400, 1280):
+        browser.open(page, theme=theme, width=width)
+        assert browser.complaints() == []
+        assert browser.run(FAINT) == []
+        assert browser.run(OVERHANG) == 0
+        assert browser.run(BROKEN) == []
+    shown = browser.shown("#audit-0 td .found")
+    asked = [finding.verdict for finding in findings if finding.verdict != "skipped"]
+    assert sorted(each.lower() for each in shown) == sorted(asked * len(run.done()))
 
 
 @pytest.mark.parametrize("script", [True, False])
