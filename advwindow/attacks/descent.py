@@ -126,13 +126,13 @@ class Descent:
 
     def _look(self, state: State, goal: Goal, logits: Tensor) -> None:
         eligible = state["age"] >= (0 if self.schedule.random_start else 1)
-        logits = self.sight.sure(state, state["point"], logits)
+        over = state["age"] >= self.schedule.steps
+        logits = self.sight.sure(state, state["point"], logits, matters=eligible, last=over)
         margin, won = goal.standing(logits)
         keep_strongest(state, state["point"], margin, won, eligible=eligible)
         place, values = state["age"][:, None], goal.loss(logits, self.schedule.loss)[:, None]
         values = torch.where(state["done"][:, None], state["trace"].gather(1, place), values)
         state["trace"] = state["trace"].scatter(1, place, values)
-        over = state["age"] >= self.schedule.steps
         state["done"] = state["done"] | over | (state["won"] if self.schedule.until == "success" else over)
 
     def _moved(self, state: State, gradient: Tensor) -> Tensor:

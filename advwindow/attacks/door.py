@@ -6,12 +6,13 @@ frozen copy, judge what comes back.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 
-from advwindow.attacks.budget import per_sample
+from advwindow.attacks.budget import Norm, per_sample
 from advwindow.attacks.isolation import private_randomness
 from advwindow.attacks.judge import RANDOM_PASSES, Jury, judge
 from advwindow.attacks.oracle import Oracle
@@ -162,7 +163,8 @@ def perform(
         found: list[Candidates | None] = [None] * len(budgets)
         if len(tried):
             passes = (draws or RANDOM_DRAWS) if random else 1
-            problem = _problem(request, seed, batch_size, draws=passes).only(tried)
+            exactly = passes > 1 or _vanishing(budgets, request.images)
+            problem = _problem(request, seed, batch_size, draws=passes, exactly=exactly).only(tried)
             with search_precision():
                 found = [each.costing(passes) for each in attack(problem, budgets)]
         bench = _Bench(name, request, jury, clean.argmax(1), tried, float(getattr(attack, "kappa", 0.0)))
@@ -180,10 +182,29 @@ def _is_random(model: Classifier, images: Tensor) -> bool:
     return traits.random
 
 
-def _problem(request: Request, seed: int, batch_size: int | None, *, draws: int) -> Problem:
+#: Changes of a pixel that survive where pixels are rounded to bfloat16, which has 8 bits.
+_SURVIVING = 0.999 / 255
+
+
+def _vanishing(budgets: Sequence[Budget], images: Tensor) -> bool:
+    """Whether some perturbation may be so small in every pixel that bfloat16 rounds it away."""
+
+    def least(budget: Budget) -> float:
+        match budget.norm:
+            case Norm.LINF:
+                return budget.value
+            case Norm.L2:
+                return budget.value / math.sqrt(images[0].numel())
+            case _:
+                return 0.0
+
+    return any(least(budget) < _SURVIVING for budget in budgets)
+
+
+def _problem(request: Request, seed: int, batch_size: int | None, *, draws: int, exactly: bool) -> Problem:
     example = request.images[:IMAGES_TO_TRY]
     prepared = prepare(request.model, example)
-    rough = reduced(prepared, example) if draws == 1 else None
+    rough = None if exactly else reduced(prepared, example)
     return Problem(
         prepared,
         Oracle(prepared, draws=draws, rough=rough),

@@ -183,7 +183,7 @@ class _BoundaryWalk:
     def _look(self, state: State, point: Tensor) -> Tensor:
         distance = size(point.double() - state["image"].double(), self.norm)
         within = distance <= _SHORTENED * self.reach
-        logits = self.sight.sure(state, point, self.sight.logits(state, point), within)
+        logits = self.sight.sure(state, point, self.sight.logits(state, point), matters=within)
         goal = Goal(state["class"], self.problem.goal.targeted)
         margin, won = goal.standing(logits)
         keep_nearest(state, point, distance, margin, won)
@@ -248,5 +248,6 @@ def _search_back(problem: Problem, span: slice, found: Tensor, claimed: Tensor) 
         won = value < 0
         safe, short = torch.where(per_sample(won, found), safe, point), torch.where(won, short, value)
         success, beyond = torch.where(per_sample(won, found), point, success), torch.where(won, value, beyond)
-    claimed = claimed & (beyond < 0).to(claimed.device)
+    if problem.oracle.rough is not None:
+        claimed = claimed & (beyond < 0).to(claimed.device)
     return torch.where(per_sample(claimed.to(found.device), found), success, found), claimed

@@ -123,15 +123,15 @@ class Halving:
 
     def _look(self, state: State, logits: Tensor) -> Tensor:
         """Note what the iterates are worth; their losses ``(L,)``."""
-        logits = self.sight.sure(state, state["point"], logits)
+        over, eligible = state["age"] >= self.length - 1, self._eligible(state)
+        logits = self.sight.sure(state, state["point"], logits, matters=eligible, last=over)
         loss = self._loss(logits, state["class"], state["label"], state["target"])
         goal = Goal(state["class"], self.problem.goal.targeted)
         margin, won = goal.standing(logits)
-        keep_strongest(state, state["point"], margin, won, eligible=self._eligible(state))
+        keep_strongest(state, state["point"], margin, won, eligible=eligible)
         place = state["age"][:, None]
         values = torch.where(state["done"][:, None], state["trace"].gather(1, place), loss[:, None])
         state["trace"] = state["trace"].scatter(1, place, values)
-        over = state["age"] >= self.length - 1
         state["done"] = state["done"] | over | (state["won"] if self.settings.until == "success" else over)
         return loss
 

@@ -2,8 +2,9 @@
 
 A search that stops at the first success spends most of its passes on samples that withstand it, far from the boundary.
 There a copy in reduced precision is asked, which is faster and leads the same way. As soon as a lane comes near the
-boundary, the same point is asked again in float32, and so is every later point of that lane. Hence no success rests on
-reduced precision; to overlook one, the copy would have to be off by ten times what it is on clean images.
+boundary, the same point is asked again in float32, and so is every later point of that lane; and the last point of a
+lane that has seemed far all the time. Hence no success rests on reduced precision; to overlook one, the copy would have
+to be off by ten times what it is on clean images.
 """
 
 from __future__ import annotations
@@ -62,7 +63,15 @@ class Sight:
 
         return Slope(*self._ask(state, ask))
 
-    def sure(self, state: State, points: Tensor, logits: Tensor, matters: Tensor | None = None) -> Tensor:
+    def sure(
+        self,
+        state: State,
+        points: Tensor,
+        logits: Tensor,
+        *,
+        matters: Tensor | None = None,
+        last: Tensor | None = None,
+    ) -> Tensor:
         """The same logits, but exact for lanes that have come near the boundary with them; these pay another pass.
 
         Args:
@@ -70,12 +79,14 @@ class Sight:
             points: ``(L, C, H, W)`` what was asked.
             logits: ``(L, K)`` what was answered.
             matters: ``(L,)`` bool: where a success would count at all; everywhere without it.
+            last: ``(L,)`` bool: lanes at their last point, which is asked again however far it seems.
         """
         if self._rough is None:
             return logits
         margin = Goal(state["class"], self.problem.goal.targeted).margin(logits)
         reach = self.nearness * self.problem.oracle.deviation * (logits.amax(1) - logits.amin(1))
-        came = ~(margin > reach) & ~(state["near"] | state["done"])
+        close = ~(margin > reach) if last is None else ~(margin > reach) | last
+        came = close & ~(state["near"] | state["done"])
         lanes = (came if matters is None else came & matters).nonzero().squeeze(1)
         if not len(lanes):
             return logits

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from advwindow.errors import UserError
+from advwindow.models.classifier import Classifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from advwindow.models.classifier import Classifier
 
 WORTHWHILE = 2_000_000
 """Multiplications per image below which conversions and calls cost more than bfloat16 saves."""
 FARTHEST = 0.01
 """Largest accepted deviation of a logit, as a share of the image's range of logits."""
+LEAST = 1e-3
+"""Deviation that is assumed at least, should the example's logits happen to need few digits."""
 
 
 class Reduced(NamedTuple):
@@ -28,7 +28,7 @@ class Reduced(NamedTuple):
     Attributes:
         model: takes and gives float32; only what lies behind defense and normalisation computes in bfloat16.
         deviation: largest difference of a logit from the original's on the example, as a share of the image's range of
-            logits (largest minus smallest).
+            logits (largest minus smallest); at least `LEAST`.
     """
 
     model: Classifier
@@ -47,16 +47,15 @@ def reduced(model: Classifier, example: Tensor) -> Reduced | None:
     """
     if model.device.type != "cpu" or not processor_has_bfloat16() or not _worthwhile(model, example):
         return None
-    twin = copy.deepcopy(model)
-    twin.module = _Halved(twin.module)
     with torch.no_grad():
         expected = model(example)
-    found = _answers(twin, example)
-    if found is None:
+    made = _tried(model, example) if expected.dtype == torch.float32 else None
+    if made is None:
         return None
+    twin, found = made
     reach = (expected.amax(1) - expected.amin(1)).clamp_min(torch.finfo(torch.float32).tiny)
     deviation = float(((found - expected).abs().amax(1) / reach).max())
-    return Reduced(twin, deviation) if deviation <= FARTHEST else None
+    return Reduced(twin, max(deviation, LEAST)) if deviation <= FARTHEST else None
 
 
 def processor_has_bfloat16() -> bool:
@@ -64,17 +63,19 @@ def processor_has_bfloat16() -> bool:
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
-def _answers(model: Classifier, example: Tensor) -> Tensor | None:
-    """Logits, if gradients can be had too."""
+def _tried(model: Classifier, example: Tensor) -> tuple[Classifier, Tensor] | None:
+    """The copy and its logits, if it can be made and gives gradients too."""
     point = example.detach().clone().requires_grad_()
     try:
+        twin = copy.deepcopy(model)
+        twin.module = _Halved(twin.module)
         with torch.enable_grad():
-            logits: Tensor = model(point)
+            logits: Tensor = twin(point)
         if logits.requires_grad:
             torch.autograd.grad(logits.sum(), point, allow_unused=True)
-    except (RuntimeError, AttributeError, TypeError, ValueError, UserError):  # it makes float32 tensors of its own, say
+    except Exception:  # noqa: BLE001 - whatever a network says to another type, float32 remains
         return None
-    return logits.detach()
+    return twin, logits.detach()
 
 
 class _Halved(nn.Module):
@@ -88,7 +89,9 @@ class _Halved(nn.Module):
 
 
 def _worthwhile(model: Classifier, example: Tensor) -> bool:
-    """Whether convolutions and linear layers multiply enough, none of them in groups."""
+    """Whether convolutions and linear layers multiply enough, none of them in groups, all of them in ``module``."""
+    if type(model).forward is not Classifier.forward:
+        return False
     layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     if any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in layers):
         return False

@@ -15,7 +15,7 @@ from advwindow.attacks.oracle import Oracle
 from advwindow.attacks.sight import NEAR, NEAR_FOR_COMPARISONS, Sight
 from advwindow.models import Reduced
 
-from .nets import conv, images, labelled, linear
+from .nets import conv, images, labelled, linear, random_linear
 
 CLASSES = 3
 
@@ -95,6 +95,47 @@ def test_lanes_that_come_near_are_asked_again_and_stay_near():
     assert exact.asked == [3]
 
 
+def test_the_last_point_of_a_lane_is_asked_again_however_far_it_seems():
+    points = lanes(30.0, 30.0)
+    sight, state, *_ = setting(points)
+    logits = sight.sure(state, points, sight.logits(state, points), last=torch.tensor([False, True]))
+    assert exactly(logits) == [False, True]
+    assert state["forwards"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("norm", "eps", "allowed"),
+    [
+        ("linf", "1/255", True),
+        ("linf", "0.9/255", False),
+        ("l2", "0.06", True),
+        ("l2", "0.05", False),
+        ("l1", "9", False),
+    ],
+)
+def test_perturbations_that_bfloat16_would_round_away_are_searched_exactly(norm, eps, allowed, monkeypatch):
+    asked = []
+    shared(monkeypatch, lambda model, example: asked.append(len(example)))
+    model, x = conv(), images(2)
+    perform("x", APGD(steps=2, until="success"), model, x, labelled(model, x), make_budgets(eps, norm))
+    assert bool(asked) is allowed
+
+
+@pytest.mark.parametrize("name", ["pgd", "apgd", "fab", "auto"])
+def test_flat_images_fall_to_small_steps_too(name, monkeypatch):
+    """Without noise in the image nothing dithers what bfloat16 rounds away."""
+    module = sys.modules["advwindow.models.reduced"]
+    monkeypatch.setattr(module, "processor_has_bfloat16", lambda: True)
+    monkeypatch.setattr(module, "WORTHWHILE", 0)
+    model, x = random_linear(5, 3072, seed=3, scale=0.02), torch.full((4, 3, 32, 32), 0.75)
+    for eps in ("0.3/255", "1/255"):
+        out = perform("x", HURRIED[name], model, x, labelled(model, x), make_budgets(eps, "linf"))[0]
+        monkeypatch.setattr(module, "WORTHWHILE", 1e12)
+        plain = perform("x", HURRIED[name], model, x, labelled(model, x), make_budgets(eps, "linf"))[0]
+        monkeypatch.setattr(module, "WORTHWHILE", 0)
+        assert torch.equal(out.success, plain.success)
+
+
 def test_some_searches_count_the_boundary_as_near_earlier():
     points = lanes(1.5 * NEAR * 0.01 * 6.5, 3 * NEAR * 0.01 * 8)
     sight, state, *_ = setting(points)
@@ -106,7 +147,7 @@ def test_lanes_that_are_done_or_do_not_matter_are_not_asked_again():
     points = lanes(-1.0, -1.0, -1.0)
     sight, state, exact, _ = setting(points)
     state["done"] = torch.tensor([True, False, False])
-    sight.sure(state, points, sight.logits(state, points), torch.tensor([True, False, True]))
+    sight.sure(state, points, sight.logits(state, points), matters=torch.tensor([True, False, True]))
     assert state["near"].tolist() == [False, False, True]
     assert state["forwards"].tolist() == [0, 0, 1]
     assert exact.asked == [1]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from advwindow.models import Classifier, reduced
-from tests.models.nets import Net, Residual, classifier, images
+from tests.models.nets import Net, Residual, classifier, images, seeded
 
 module = sys.modules["advwindow.models.reduced"]
 
@@ -47,7 +47,7 @@ def test_its_deviation_is_what_it_says():
     exact = model(x)
     off = (rough.model(x) - exact).abs().amax(1) / (exact.amax(1) - exact.amin(1))
     assert rough.deviation == pytest.approx(float(off.max()), rel=1e-6)
-    assert 0 < rough.deviation <= module.FARTHEST
+    assert module.LEAST < rough.deviation <= module.FARTHEST
 
 
 def test_gradients_pass_and_nearly_agree():
@@ -104,6 +104,30 @@ class StubbornGradient(nn.Module):
         return self.Same.apply(x).mean((2, 3))
 
 
+class Strict(nn.Module):
+    def forward(self, x):
+        assert x.dtype == torch.float32
+        return x.mean((2, 3))
+
+
+class HalfAlready(nn.Module):
+    """Its logits are bfloat16 whatever it gets."""
+
+    def forward(self, x):
+        return x.mean((2, 3)).bfloat16()
+
+
+class Enclosing(Classifier):
+    """Computes elsewhere than in its module."""
+
+    def forward(self, images):
+        return super().forward(images) * 2
+
+
+def test_a_classifier_that_computes_elsewhere_is_left_alone():
+    assert reduced(Enclosing(seeded(Net()).eval()).requires_grad_(False), images()) is None
+
+
 @pytest.mark.parametrize(
     "net",
     [
@@ -111,8 +135,10 @@ class StubbornGradient(nn.Module):
         Cancelling(),
         OwnTensors(),
         StubbornGradient(),
+        Strict(),
+        HalfAlready(),
     ],
-    ids=["grouped", "cancelling", "own tensors", "stubborn gradient"],
+    ids=["grouped", "cancelling", "own tensors", "stubborn gradient", "strict", "half already"],
 )
 def test_networks_that_gain_nothing_or_lose_too_much(net):
     assert reduced(frozen(net), images()) is None
@@ -122,4 +148,4 @@ def test_equal_logits_are_no_reason_to_fail():
     net = nn.Sequential(nn.Flatten(), nn.Linear(432, 3))
     nn.init.zeros_(net[1].weight)
     nn.init.zeros_(net[1].bias)
-    assert reduced(Classifier(net.eval()), images()).deviation == 0
+    assert reduced(Classifier(net.eval()), images()).deviation == module.LEAST
