@@ -77,7 +77,8 @@ class Descent:
     """Steepest steps inside the ball, one iterate at a time for every lane; the best iterate is kept, not the last.
 
     Success is read from the forward pass that the next gradient needs anyway, so lanes that start together cost
-    ``steps + 1`` forward and ``steps`` backward passes. The clean image is never a candidate.
+    ``steps + 1`` forward and ``steps`` backward passes, and at most one more where a success ends the search. The clean
+    image is never a candidate.
     """
 
     def __init__(self, problem: Problem, schedule: Schedule, norm: Norm) -> None:

@@ -66,7 +66,7 @@ class Halving:
     """APGD in Linf and L2: momentum, steps that halve, and each time a return to the lowest loss so far.
 
     Success is read from the forward pass that the next gradient needs anyway, so lanes that start together cost
-    ``steps + 1`` forward and ``steps`` backward passes.
+    ``steps + 1`` forward and ``steps`` backward passes, and at most one more where a success ends the search.
     """
 
     def __init__(self, problem: Problem, settings: Descent, norm: Norm) -> None:
