@@ -31,11 +31,12 @@ pytestmark = [
 #: By network of `cifar_network`, where some of 64 images stand.
 EPSILONS = {"standard": ("1/255", "2/255"), "robust": ("8/255", "12/255")}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "pgd": {"steps": 20},
-    "apgd": {"steps": 20},
-    "apgd, targeted": {"steps": 20, "loss": "dlr-targeted", "targets": 9},
-    "fab": {"steps": 20, "targets": 9},
-    "square": {"queries": 500},
+    "pgd": {"steps": 20, "until": "success"},
+    "apgd": {"steps": 20, "until": "success"},
+    "apgd, targeted": {"steps": 20, "until": "success", "loss": "dlr-targeted", "targets": 9},
+    "fab": {"steps": 20, "until": "success", "targets": 9},
+    "square": {"queries": 500, "until": "success"},
+    "auto": {"steps": 20, "queries": 500},
 }
 SEEDS = 10
 
@@ -62,7 +63,7 @@ def test_passes_are_faster(name, kept):
 
 def withstanding(subject: Subject, name: str, eps: str, seed: int) -> int:
     attack = name.partition(",")[0]
-    return aw.attacks.run_attack(attack, *subject, eps=eps, seed=seed, until="success", **SETTINGS[name])[0].withstood()
+    return aw.attacks.run_attack(attack, *subject, eps=eps, seed=seed, **SETTINGS[name])[0].withstood()
 
 
 @pytest.mark.parametrize("network", list(EPSILONS))
